@@ -1,0 +1,68 @@
+//! What a command acts on.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A service, one operation of it, or an edge; narrowed by version, zone, or a share of the instances (a canary).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The service; for an edge the callee.
+    pub service: String,
+    /// Only this operation of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// Only calls from this service: the target is the edge `caller->service`, obeyed by the caller's client side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// Only instances of this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Only instances in this zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Only this share of the instances, in percent, chosen by a hash of the instance's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_percent: Option<u8>,
+}
+
+impl Target {
+    /// A whole service.
+    pub fn service(service: &str) -> Target {
+        Target { service: service.to_owned(), ..Target::default() }
+    }
+
+    /// One operation of a service.
+    pub fn operation(service: &str, operation: &str) -> Target {
+        Target { operation: Some(operation.to_owned()), ..Target::service(service) }
+    }
+
+    /// Calls from `caller` to `callee`.
+    pub fn edge(caller: &str, callee: &str) -> Target {
+        Target { caller: Some(caller.to_owned()), ..Target::service(callee) }
+    }
+}
+
+/// `caller->service:operation@version=…@zone=…@share=…`, the middle part of a command's record key.
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(caller) = &self.caller {
+            write!(out, "{caller}->")?;
+        }
+        out.write_str(&self.service)?;
+        if let Some(operation) = &self.operation {
+            write!(out, ":{operation}")?;
+        }
+        if let Some(version) = &self.version {
+            write!(out, "@version={version}")?;
+        }
+        if let Some(zone) = &self.zone {
+            write!(out, "@zone={zone}")?;
+        }
+        if let Some(share) = self.share_percent {
+            write!(out, "@share={share}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! The live graph as people and the console see it.
+
+use crate::{EdgeKind, Interval};
+use serde::{Deserialize, Serialize};
+
+/// A learned threshold beside the value that it judges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// The last value.
+    pub value: f64,
+    /// What is normal; `None` while it is not yet known.
+    pub normal: Option<f64>,
+    /// Above this it deviates; `None` while it is not yet known.
+    pub limit: Option<f64>,
+    /// Learning is frozen because the subject is unhealthy.
+    pub frozen: bool,
+}
+
+/// A service in the graph.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// Its identity.
+    pub name: String,
+    /// Requests per second.
+    pub rate_rps: f64,
+    /// The share of requests that fail, 0..1.
+    pub error_share: f64,
+    /// Quantiles of its own durations, milliseconds.
+    pub p50_ms: f64,
+    /// The 99th percentile, milliseconds.
+    pub p99_ms: f64,
+    /// What it can serve, requests per second, where that was observed.
+    pub capacity_rps: Option<Interval>,
+    /// The delay before work starts, milliseconds, as an interval.
+    pub queue_delay_ms: Option<Interval>,
+    /// Does any signal of it deviate?
+    pub deviating: bool,
+}
+
+/// An edge in the graph, all operations together.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EdgeView {
+    /// Who calls.
+    pub caller: String,
+    /// Who is called.
+    pub callee: String,
+    /// How the edge was seen.
+    pub kind: EdgeKind,
+    /// Calls per second, retries included.
+    pub rate_rps: f64,
+    /// First attempts per second.
+    pub first_attempts_rps: f64,
+    /// Calls per first attempt.
+    pub amplification: f64,
+    /// Failed calls as a share.
+    pub errors: Threshold,
+    /// The caller's median, milliseconds.
+    pub p50_ms: f64,
+    /// The caller's 99th percentile, milliseconds.
+    pub p99_ms: Threshold,
+    /// Sampling that cannot be reconciled.
+    pub biased: bool,
+    /// Operations seen on this edge: (caller operation, callee operation, calls per second).
+    pub operations: Vec<(String, String, f64)>,
+    /// Calls since the start.
+    pub calls_total: u64,
+    /// Failed calls since the start.
+    pub failed_total: u64,
+}
+
+/// The whole live graph.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GraphView {
+    /// The end of the last window, Unix milliseconds.
+    pub at_ms: u64,
+    /// Entry goodput: requests per second from outside that succeeded.
+    pub goodput_rps: f64,
+    /// Entry requests per second.
+    pub offered_rps: f64,
+    /// How much of the telemetry is complete, paired and of known weight, 0..1.
+    pub coverage: f64,
+    /// Services, sorted by name.
+    pub services: Vec<ServiceView>,
+    /// Edges, sorted by caller and callee.
+    pub edges: Vec<EdgeView>,
+}
