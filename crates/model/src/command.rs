@@ -80,7 +80,7 @@ impl Knob {
 /// The value of a knob. Values are per instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "knob", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "knob", rename_all = "snake_case")]
 pub enum Setting {
     /// Everything above `lowest` is admitted, of `lowest` itself the fraction (by cohort), nothing below.
     Admission {
@@ -179,6 +179,7 @@ pub enum Mode {
 /// One measured fact behind a finding or a command.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(remote = "Self")]
 pub struct Evidence {
     /// The fact, with its unit last (`queue_delay_ms`, `offered_rps`).
     pub fact: String,

@@ -4,7 +4,9 @@
 //! A type stands here only if two crates exchange it. Nothing here has behaviour beyond its own invariants, reads a
 //! clock or does IO. Everything that is merged is an integer, so merging is exactly commutative.
 
+mod audit;
 mod command;
+mod compact;
 mod count;
 mod criticality;
 mod finding;
@@ -18,6 +20,7 @@ mod span;
 mod target;
 mod view;
 
+pub use audit::{AuditEntry, AuditKind};
 pub use command::{Command, CommandId, Evidence, Knob, KnobKind, Mode, Reason, Setting};
 pub use count::{Count, Weight};
 pub use criticality::{Criticality, LEVELS};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What is ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(tag = "order", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "order", rename_all = "snake_case")]
 pub enum OrderKind {
     /// Release every command and send no new one until armed again.
     Disarm,
@@ -48,6 +48,7 @@ pub enum OrderKind {
 /// A verified order, as it enters the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(remote = "Self")]
 pub struct Order {
     /// Chosen by whoever orders; the same id again changes nothing.
     pub id: String,

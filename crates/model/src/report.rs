@@ -32,6 +32,7 @@ pub struct BreakerReport {
 /// A command as a guard obeys it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(remote = "Self")]
 pub struct Obeyed {
     /// The command's id.
     pub id: crate::CommandId,

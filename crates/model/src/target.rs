@@ -6,7 +6,7 @@ use std::fmt;
 /// A service, one operation of it, or an edge; narrowed by version, zone, or a share of the instances (a canary).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub struct Target {
     /// The service; for an edge the callee.
     pub service: String,
