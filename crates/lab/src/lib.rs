@@ -1,1 +1,16 @@
-//! lab
+//! The one model of a fleet: services with workers and queues, callers with timeouts and retries, clients, faults.
+//!
+//! A discrete-event simulation in virtual time. `demo` paces it to the wall clock, `generate` writes its spans, the lab
+//! runs the engine against it. It never reads a clock and never draws unseeded randomness: the same topology, seed and
+//! commands give the same bytes.
+//!
+//! - [`Topology`]: what a fleet is, read from TOML; [`builtin`] holds the ones that come with the program.
+//! - [`World`]: the fleet in motion; spans, guard reports and tallies out, commands in.
+//! - [`generate::Generator`]: a stream of OTLP records at a wanted rate.
+
+pub mod generate;
+pub mod topology;
+mod world;
+
+pub use topology::{Topology, TopologyError, builtin, builtin_names};
+pub use world::{Export, Second, World, WorldConfig};
