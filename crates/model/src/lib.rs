@@ -17,6 +17,7 @@ mod order;
 mod report;
 mod row;
 mod span;
+mod strictness;
 mod target;
 mod view;
 
