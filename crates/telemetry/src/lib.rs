@@ -1,1 +1,18 @@
-//! telemetry
+//! Bytes to spans, and spans to bytes.
+//!
+//! [`Reader`] walks an OTLP record (protobuf or JSON) without building it and reduces each span to the few facts that
+//! matter ([`model::Span`]). It is bounded: nothing is allocated because a count or a length in the payload says so, and
+//! in the steady state nothing is allocated at all. It never does IO and never reads a clock. [`emit`] writes OTLP,
+//! [`capture`] reads and writes files of OTLP records.
+
+pub mod capture;
+mod config;
+pub mod emit;
+mod facts;
+mod poison;
+mod reader;
+
+pub use config::{Encoding, Identity, IdentityPart, ReaderConfig};
+pub use facts::{Facts, Oddities, Oddity};
+pub use poison::{Poison, PoisonReason};
+pub use reader::Reader;
