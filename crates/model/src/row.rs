@@ -142,6 +142,22 @@ pub struct FlowRow {
     pub visits: Vec<(NameId, Count)>,
 }
 
+/// Steps inside a service (INTERNAL spans), by operation: frameworks record an error on the span where it was thrown and
+/// answer with success, so only these rows say in which service an error began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalRow {
+    /// The service.
+    pub service: NameId,
+    /// The step's operation.
+    pub operation: NameId,
+    /// Spans that ended.
+    pub calls: Count,
+    /// Of these, those that failed in a way that says something about health.
+    pub failed: Count,
+    /// Summed time not spent waiting for children, µs.
+    pub exclusive_us: u64,
+}
+
 /// A closed second of event time. Rows are sorted by key, each key once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
@@ -165,6 +181,8 @@ pub struct Window {
     pub edges: Vec<EdgeRow>,
     /// Flows.
     pub flows: Vec<FlowRow>,
+    /// Steps inside services, sorted by service and operation; bounded like operations, the rest is left out.
+    pub local: Vec<LocalRow>,
 }
 
 impl ServiceRow {
