@@ -1,5 +1,24 @@
-//! Findings to plan to commands.
+//! Findings → plan → commands.
+//!
+//! [`plan()`] says what the evidence asks for; the [`Ledger`] holds what is in force: one writer per (target, knob), leases,
+//! gates, people's orders and the order of recovery. No clock: time is an argument. Nothing is sent from here.
 
+pub mod gates;
+pub mod guards;
+mod identity;
+mod ledger;
+mod measure;
+mod order;
+mod picture;
+mod plan;
 mod policy;
+pub mod shed;
 
+pub use gates::Telemetry;
+pub use guards::Guards;
+pub use identity::{Incident, command_id};
+pub use ledger::{Hold, Key, Lease, Ledger, Outcome, Over, Phase, Running, Sent};
+pub use order::{Stage, sending, stage};
+pub use picture::{EdgeFacts, FlowFacts, Picture, ServiceFacts};
+pub use plan::{HEADROOM, Intent, Plan, overloaded, plan};
 pub use policy::{Limits, ModeRule, Pace, Policy};

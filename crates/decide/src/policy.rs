@@ -19,6 +19,12 @@ pub struct ModeRule {
     pub mode: Mode,
 }
 
+impl ModeRule {
+    fn covers(&self, service: &str, knob: Knob) -> bool {
+        self.service.as_deref().is_none_or(|name| name == service) && self.knob.is_none_or(|one| one == knob)
+    }
+}
+
 /// The gates on the way to `act`. A command that one of them refuses becomes a proposal that names the gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -125,11 +131,14 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Does any rule name this knob or this service?
+    pub fn has_rule(&self, service: &str, knob: Knob) -> bool {
+        self.modes.iter().any(|rule| rule.covers(service, knob))
+    }
+
     /// How far the engine may go with `knob` of `service` when no person has set the mode of everything.
     pub fn mode_of(&self, service: &str, knob: Knob) -> Mode {
-        let fits = |rule: &&ModeRule| {
-            rule.service.as_deref().is_none_or(|name| name == service) && rule.knob.is_none_or(|one| one == knob)
-        };
+        let fits = |rule: &&ModeRule| rule.covers(service, knob);
         let rank = |rule: &ModeRule| u8::from(rule.service.is_some()) * 2 + u8::from(rule.knob.is_some());
         let best = self.modes.iter().filter(fits).map(rank).max();
         let rules = self.modes.iter().filter(fits).filter(|rule| Some(rank(rule)) == best);

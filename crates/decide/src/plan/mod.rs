@@ -1,0 +1,129 @@
+//! Findings to intents: what should hold now, before gates, limits and leases.
+//!
+//! Pure and without memory: the same findings and picture give the same intents. An intent says what the evidence asks
+//! for; whether it is sent, in what steps and until when is the ledger's matter.
+
+mod admission;
+mod overload;
+
+use crate::guards::Guards;
+use crate::picture::Picture;
+use model::{EdgeKind, Evidence, Finding, Setting, Signature, Target};
+use std::collections::BTreeMap;
+
+/// The share of capacity that a plan fills at most: at .96 of capacity recovery was slow, at .99 it failed.
+pub const HEADROOM: f64 = 0.9;
+
+/// One knob of one target as the evidence wants it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Intent {
+    /// What it acts on.
+    pub target: Target,
+    /// The value that is wanted.
+    pub setting: Setting,
+    /// The overloaded service that it is for.
+    pub about: String,
+    /// How many edges lie between the target and the overloaded service; 0 is the service itself. Commands go out and
+    /// recovery begins at the small distances: leaves first.
+    pub distance: u32,
+    /// Facts beside the finding's own.
+    pub evidence: Vec<Evidence>,
+    /// What should be seen, in words.
+    pub expected: String,
+    /// What would undo it, in words.
+    pub undone_by: String,
+    /// One sentence of why.
+    pub summary: String,
+    /// Which of the plan's findings it rests on.
+    pub finding: usize,
+}
+
+/// What should hold now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Intents in the order in which they are to be sent; each (target, knob) once.
+    pub intents: Vec<Intent>,
+    /// Findings that nothing is done about, and why: (overloaded service, reason).
+    pub abstained: Vec<(String, String)>,
+}
+
+/// Plans against `findings` (open ones).
+pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
+    let mut plan = Plan::default();
+    for (index, finding) in findings.iter().enumerate() {
+        if !acts_on(finding.signature) {
+            continue;
+        }
+        let about = overloaded(finding);
+        match refusal(about, picture, guards) {
+            Some(reason) => plan.abstained.push((about.to_owned(), reason)),
+            None => {
+                plan.intents.extend(overload::intents(index, finding, about, picture));
+                plan.intents.extend(admission::intents(index, finding, about, picture));
+            }
+        }
+    }
+    plan.intents = strictest(plan.intents);
+    plan
+}
+
+/// A front of deviation alone is no reason to act: most overloads heal themselves, and shedding then fights them.
+fn acts_on(signature: Signature) -> bool {
+    matches!(signature, Signature::Metastable | Signature::Hysteresis | Signature::RetryAmplification)
+}
+
+/// The overloaded service: the subject, or the callee where the subject is an edge.
+pub fn overloaded(finding: &Finding) -> &str {
+    finding.subject.split_once("->").map_or(finding.subject.as_str(), |(_, callee)| callee)
+}
+
+/// Why nothing may be done about an overload of `service`; `None` if something may.
+fn refusal(service: &str, picture: &Picture, guards: &Guards) -> Option<String> {
+    let Some(facts) = picture.services.get(service) else {
+        return Some("it is not a service that emits spans".to_owned());
+    };
+    let into: Vec<_> = picture.edges_into(service).collect();
+    let resolved = into.is_empty()
+        || into.iter().any(|edge| matches!(edge.kind, EdgeKind::Call | EdgeKind::Messaging))
+        || guards.reports(service);
+    if !resolved {
+        return Some(
+            "it is a peer that is known by its address or as a database only, and no guard reports for it".to_owned(),
+        );
+    }
+    if into.iter().any(|edge| edge.biased) {
+        return Some("sampling on an edge into it cannot be reconciled".to_owned());
+    }
+    if facts.capacity_rps.is_none_or(|capacity| capacity.low <= 0.0 || capacity.low.is_nan()) {
+        return Some("its capacity is not known: saturation was never observed".to_owned());
+    }
+    None
+}
+
+/// Of several intents on one knob of a target the strictest stays, in the place of the first.
+fn strictest(intents: Vec<Intent>) -> Vec<Intent> {
+    let mut places: BTreeMap<(Target, model::Knob), usize> = BTreeMap::new();
+    let mut kept: Vec<Intent> = Vec::with_capacity(intents.len());
+    for intent in intents {
+        let key = (intent.target.clone(), intent.setting.knob());
+        match places.get(&key) {
+            Some(&place) => {
+                let setting = kept[place].setting.stricter(intent.setting);
+                if setting != kept[place].setting {
+                    kept[place] = intent;
+                }
+            }
+            None => {
+                places.insert(key, kept.len());
+                kept.push(intent);
+            }
+        }
+    }
+    kept.sort_by_key(|intent| (crate::order::sending(intent.setting.knob()), intent.distance));
+    kept
+}
+
+/// A fact of the planner's own.
+fn fact(name: &str, subject: &str, value: f64, limit: f64) -> Evidence {
+    Evidence { fact: name.to_owned(), subject: subject.to_owned(), value, limit, exemplars: Vec::new() }
+}
