@@ -1,0 +1,82 @@
+//! All signatures together, and the findings that are open.
+
+use crate::Scene;
+use crate::lifecycle::Life;
+use model::{Finding, FindingId, NameId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// When findings open, change and close, and what the signatures demand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectConfig {
+    /// Windows in which a signature must hold before its finding opens.
+    pub open_after: u32,
+    /// Windows without it before the finding closes.
+    pub close_after: u32,
+    /// An open finding is told again at least this often, in windows.
+    pub tell_every: u32,
+    /// Below this coverage (0..1) nothing opens.
+    pub coverage_min: f64,
+    /// First attempts in a window below which an edge is no evidence.
+    pub first_attempts_min: f64,
+    /// Effective retries are never assumed to be fewer than observed, nor more than this.
+    pub retries_max: f64,
+    /// From this share of wasted completions on nobody waits for most of the work any more (a clock-free witness).
+    pub wasted_share: f64,
+    /// Findings open at the same time at most.
+    pub findings_max: usize,
+}
+
+impl Default for DetectConfig {
+    fn default() -> Self {
+        DetectConfig {
+            open_after: 2,
+            close_after: 5,
+            tell_every: 5,
+            coverage_min: 0.5,
+            first_attempts_min: 5.0,
+            retries_max: 10.0,
+            wasted_share: 0.5,
+            findings_max: 200,
+        }
+    }
+}
+
+/// The signatures' memory and the open findings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Detector {
+    config: DetectConfig,
+    lives: BTreeMap<String, Life>,
+}
+
+impl Detector {
+    /// Nothing is open.
+    pub fn new(config: DetectConfig) -> Detector {
+        Detector { config, ..Detector::default() }
+    }
+
+    /// Looks at one window and tells the findings that opened, changed or closed in it, sorted by subject and signature.
+    #[allow(clippy::todo)]
+    pub fn step(&mut self, scene: &Scene<'_>) -> Vec<Finding> {
+        let _ = scene;
+        todo!()
+    }
+
+    /// Open findings (state opened or changed), sorted by id.
+    #[allow(clippy::todo)]
+    pub fn open(&self) -> Vec<&Finding> {
+        todo!()
+    }
+
+    /// One open finding.
+    pub fn finding(&self, id: &FindingId) -> Option<&Finding> {
+        self.open().into_iter().find(|finding| finding.id == *id)
+    }
+
+    /// Services that an open finding, or a signature about to open one, says are affected: nothing is to be learned of them.
+    #[allow(clippy::todo)]
+    pub fn unhealthy(&self) -> BTreeSet<NameId> {
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! deviation_front, to be filled.

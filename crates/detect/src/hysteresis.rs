@@ -1,0 +1,1 @@
+//! hysteresis, to be filled.

@@ -1,0 +1,1 @@
+//! metastable, to be filled.

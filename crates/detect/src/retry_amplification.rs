@@ -1,0 +1,1 @@
+//! retry_amplification, to be filled.

@@ -1,0 +1,422 @@
+//! Everything that is learned, per service and edge, fed with rolled-up windows and guards' reports.
+
+use crate::baseline::{Baseline, BaselineConfig, Health};
+use crate::capacity::Load;
+use crate::pool::Pool;
+use crate::{
+    Capacity, CapacityConfig, Demand, Deviation, Forecast, QueueDelay, QueueSource, Reservoir, Signal, Subject,
+};
+use model::{EdgeId, EdgeKind, EdgeRow, Failure, GuardReport, Interval, NameId, Rollup, ServiceRow, Threshold};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How things are learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LearnConfig {
+    /// Windows of a quiet subject are pooled until they hold this many calls.
+    pub calls_min: f64,
+    /// Values before a threshold is known.
+    pub warmup: u32,
+    /// Values over which a threshold moves.
+    pub memory: u32,
+    /// A limit lies this many spreads above normal.
+    pub z: f64,
+    /// Frozen values after which a steady new level may be taken over.
+    pub reprobe_after: u32,
+    /// Services at most.
+    pub services_max: usize,
+    /// Edges at most.
+    pub edges_max: usize,
+    /// What deviated counts as current for this long after its last judgement, ms.
+    pub fresh_ms: u64,
+    /// Capacity.
+    pub capacity: CapacityConfig,
+}
+
+impl Default for LearnConfig {
+    fn default() -> Self {
+        LearnConfig {
+            calls_min: 20.0,
+            warmup: 20,
+            memory: 300,
+            z: 4.0,
+            reprobe_after: 600,
+            services_max: 2_000,
+            edges_max: 10_000,
+            fresh_ms: 5_000,
+            capacity: CapacityConfig::default(),
+        }
+    }
+}
+
+impl LearnConfig {
+    /// How `signal` is learned. Floors: latency and gaps must rise by a factor e^(z·0.1) ≈ 1.5 and by 5 ms, error shares
+    /// by three points, amplification to 1.2 times (the level that separated best in simulations: notes §14.1).
+    pub fn baseline(&self, signal: Signal) -> BaselineConfig {
+        let (log, spread_floor, rise_floor, healthy_max) = match signal {
+            Signal::ErrorShare => (false, 0.005, 0.03, 0.25),
+            Signal::Amplification => (true, 0.02, 0.2, 2.0),
+            Signal::LatencyP99 | Signal::Exclusive | Signal::Gap => (true, 0.1, 5.0, 60_000.0),
+            Signal::QueueDelay => (false, 2.0, 10.0, 1_000.0),
+        };
+        BaselineConfig {
+            log,
+            warmup: self.warmup,
+            memory: self.memory,
+            z: self.z,
+            spread_floor,
+            rise_floor,
+            healthy_max,
+            reprobe_after: self.reprobe_after,
+        }
+    }
+}
+
+/// What is learned of a whole fleet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Learner {
+    config: LearnConfig,
+    services: BTreeMap<NameId, Known>,
+    edges: BTreeMap<EdgeId, KnownEdge>,
+    deviating: BTreeSet<(Subject, Signal)>,
+    end_ns: u64,
+}
+
+impl Default for Learner {
+    fn default() -> Self {
+        Learner::new(LearnConfig::default())
+    }
+}
+
+/// A baseline with its last judgement.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Judged {
+    baseline: Baseline,
+    z: f64,
+    noise: f64,
+    calls: f64,
+    at_ns: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct KnownEdge {
+    pool: Pool,
+    signals: BTreeMap<Signal, Judged>,
+    last_ns: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Known {
+    pool: ServiceRow,
+    signals: BTreeMap<Signal, Judged>,
+    healthy: Reservoir,
+    capacity: Capacity,
+    demand: Demand,
+    delay: Option<QueueDelay>,
+    last_ns: u64,
+}
+
+/// One value to be judged: signal, value, its standard error on the baseline's scale.
+type Measured = (Signal, f64, f64);
+
+impl Learner {
+    /// Knows nothing yet.
+    pub fn new(config: LearnConfig) -> Learner {
+        Learner { config, services: BTreeMap::new(), edges: BTreeMap::new(), deviating: BTreeSet::new(), end_ns: 0 }
+    }
+
+    /// Judges and learns a window. Nothing is learned of services in `unhealthy` (open findings, active commands) and of
+    /// the edges from and to them.
+    pub fn observe(&mut self, rollup: &Rollup, unhealthy: &BTreeSet<NameId>) {
+        self.end_ns = self.end_ns.max(rollup.end_ns);
+        for (id, row) in &rollup.edges {
+            let sick = unhealthy.contains(&id.caller) || unhealthy.contains(&id.callee);
+            self.observe_edge(*id, row, sick);
+        }
+        let inward = Inward::of(rollup, self);
+        let idle: Vec<NameId> = self.services.keys().filter(|id| !inward.contains_key(id)).copied().collect();
+        for (id, inward) in &inward {
+            self.observe_service(*id, rollup, inward, unhealthy.contains(id));
+        }
+        for id in idle {
+            self.observe_service(id, rollup, &Inward::default(), unhealthy.contains(&id));
+        }
+    }
+
+    /// Takes in a guard's report.
+    pub fn report(&mut self, report: &GuardReport) {
+        let id = NameId::of(&report.service);
+        if id.is_some() && (self.services.contains_key(&id) || self.services.len() < self.config.services_max) {
+            self.services.entry(id).or_default().capacity.report(&self.config.capacity, report);
+        }
+    }
+
+    /// Forgets what `keep` does not want: the engine keeps what the graph keeps.
+    pub fn retain(&mut self, keep: impl Fn(Subject) -> bool) {
+        self.services.retain(|id, _| keep(Subject::Service(*id)));
+        self.edges.retain(|id, _| keep(Subject::Edge(*id)));
+        self.deviating.retain(|(subject, _)| keep(*subject));
+    }
+
+    /// What was learned of a signal, beside its last value; `None` if it was never measured.
+    pub fn threshold(&self, subject: Subject, signal: Signal) -> Option<Threshold> {
+        let judged = self.judged(subject, signal)?;
+        Some(judged.baseline.threshold(&self.config.baseline(signal), judged.noise))
+    }
+
+    /// How far a signal was from normal when it was last measured; `None` if never, or while normal is not yet known.
+    pub fn deviation(&self, subject: Subject, signal: Signal) -> Option<Deviation> {
+        let judged = self.judged(subject, signal)?;
+        let threshold = judged.baseline.threshold(&self.config.baseline(signal), judged.noise);
+        threshold.normal?;
+        Some(Deviation { subject, signal, z: judged.z, threshold, calls: judged.calls, at_ns: judged.at_ns })
+    }
+
+    /// What deviates now, sorted by subject and signal.
+    pub fn deviations(&self) -> Vec<Deviation> {
+        let oldest = self.end_ns.saturating_sub(self.config.fresh_ms.saturating_mul(1_000_000));
+        let current = self.deviating.iter().filter_map(|(subject, signal)| self.deviation(*subject, *signal));
+        current.filter(|deviation| deviation.at_ns >= oldest).collect()
+    }
+
+    /// What a service can serve, requests per second; `None` while no saturation was observed.
+    pub fn capacity(&self, service: NameId) -> Option<Interval> {
+        self.services.get(&service)?.capacity.rps()
+    }
+
+    /// When a service's saturation was last observed, Unix ms; `None` for never.
+    pub fn saturated_ms(&self, service: NameId) -> Option<u64> {
+        self.services.get(&service).map(|known| known.capacity.observed_ms()).filter(|at| *at > 0)
+    }
+
+    /// How long work waits at a service, above normal; `None` while that is not known.
+    pub fn queue_delay(&self, service: NameId) -> Option<QueueDelay> {
+        self.services.get(&service)?.delay
+    }
+
+    /// Where a service's demand (first attempts) is going; `None` while there are too few windows.
+    pub fn forecast(&self, service: NameId) -> Option<Forecast> {
+        let known = self.services.get(&service)?;
+        known.demand.forecast(known.capacity.rps())
+    }
+
+    /// What a request costs a healthy service in its own time, median ms; `None` while too few were seen.
+    pub fn healthy_work_ms(&self, service: NameId) -> Option<f64> {
+        self.services.get(&service)?.healthy.quantile_ms(0.5, self.config.calls_min as u64)
+    }
+
+    fn judged(&self, subject: Subject, signal: Signal) -> Option<&Judged> {
+        match subject {
+            Subject::Service(id) => self.services.get(&id)?.signals.get(&signal),
+            Subject::Edge(id) => self.edges.get(&id)?.signals.get(&signal),
+        }
+    }
+
+    fn observe_edge(&mut self, id: EdgeId, row: &EdgeRow, sick: bool) {
+        if !self.edges.contains_key(&id) && self.edges.len() >= self.config.edges_max {
+            return;
+        }
+        let known = self.edges.entry(id).or_default();
+        known.last_ns = self.end_ns;
+        if row.biased {
+            known.pool = Pool::default();
+            return;
+        }
+        known.pool.add(row);
+        let Some(pool) = known.pool.take(self.config.calls_min) else { return };
+        let calls = pool.calls.calls();
+        let normal = normal_share(&known.signals, &self.config);
+        let mut measured: Vec<Measured> = Vec::with_capacity(4);
+        if let Some(share) = pool.failed.share_of(pool.calls) {
+            measured.push((Signal::ErrorShare, share, share_noise(normal, calls)));
+        }
+        if let Some(p99_us) = pool.client.quantile_us(990) {
+            measured.push((Signal::LatencyP99, p99_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
+        }
+        let first = pool.first_attempts.calls();
+        if first >= self.config.calls_min / 2.0 {
+            measured.push((Signal::Amplification, (calls / first).max(1.0), 0.5 / libm::sqrt(first)));
+        }
+        if row.key.kind == EdgeKind::Call
+            && let Some(gap_us) = pool.gap.quantile_us(900)
+        {
+            measured.push((Signal::Gap, gap_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
+        }
+        let sick = sick || !pool.shed.is_zero();
+        judge(
+            &self.config,
+            &mut self.deviating,
+            Subject::Edge(id),
+            &mut known.signals,
+            &measured,
+            calls,
+            self.end_ns,
+            sick,
+        );
+    }
+
+    fn observe_service(&mut self, id: NameId, rollup: &Rollup, inward: &Inward, sick: bool) {
+        if !self.services.contains_key(&id) && self.services.len() >= self.config.services_max {
+            return;
+        }
+        let config = &self.config;
+        let known = self.services.entry(id).or_default();
+        known.last_ns = self.end_ns;
+        let nothing = ServiceRow::default();
+        let row = rollup.services.get(&id).unwrap_or(&nothing);
+        let seconds = rollup.seconds();
+        let reported = known.capacity.reported_delay_ms(&config.capacity, rollup.end_ms());
+        let mut measured: Vec<Measured> = Vec::with_capacity(3);
+        known.pool.absorb(row);
+        let enough = known.pool.calls.calls() >= config.calls_min;
+        let pool = if enough { std::mem::take(&mut known.pool) } else { ServiceRow::default() };
+        let calls = pool.calls.calls();
+        let normal = normal_share(&known.signals, config);
+        if let Some(share) = pool.failed().share_of(pool.calls) {
+            measured.push((Signal::ErrorShare, share, share_noise(normal, calls)));
+        }
+        if let Some(p50_us) = pool.exclusive.quantile_us(500) {
+            measured.push((Signal::Exclusive, p50_us as f64 / 1000.0, 0.5 / libm::sqrt(calls)));
+        }
+        if let Some(delay) = reported {
+            measured.push((Signal::QueueDelay, delay.low, 0.0));
+        }
+        let sick = sick || !row.failures[Failure::Shed.index()].is_zero();
+        let subject = Subject::Service(id);
+        judge(config, &mut self.deviating, subject, &mut known.signals, &measured, calls, self.end_ns, sick);
+        let deviates = known.signals.keys().any(|signal| self.deviating.contains(&(subject, *signal)));
+        if enough && !sick && !deviates {
+            known.healthy.add(&pool.exclusive);
+        }
+        let work_ms = known.healthy.quantile_ms(0.5, config.calls_min as u64);
+        known.delay = match (reported, inward.gap_above_ms) {
+            (Some(delay_ms), _) => Some(QueueDelay { delay_ms, source: QueueSource::Guard, at_ns: self.end_ns }),
+            (None, Some(gap_ms)) => {
+                let now_ms = row.exclusive.quantile_us(500).map_or(0.0, |us| us as f64 / 1000.0);
+                let above_ms = work_ms.map_or(now_ms, |work| (now_ms - work).max(0.0));
+                let delay_ms = Interval { low: gap_ms, high: gap_ms + above_ms };
+                Some(QueueDelay { delay_ms, source: QueueSource::Spans, at_ns: self.end_ns })
+            }
+            (None, None) => known.delay.filter(|delay| delay.at_ns.saturating_add(3_000_000_000) >= self.end_ns),
+        };
+        let completed = row.calls.minus(row.failures[Failure::Shed.index()]).calls() / seconds;
+        let served = row.calls.calls() / seconds;
+        let offered = if inward.calls > 0.0 { inward.calls / seconds } else { served };
+        let first = if inward.first_attempts > 0.0 { inward.first_attempts / seconds } else { served };
+        known.demand.add(self.end_ns, first);
+        if inward.biased {
+            return;
+        }
+        let delay_ms = match known.delay {
+            Some(delay) if delay.source == QueueSource::Guard => Some(delay.delay_ms.low),
+            Some(delay) => Some(delay.delay_ms.high),
+            None => None,
+        };
+        let limit_ms = work_ms.unwrap_or(10.0).max(10.0);
+        let end_ms = rollup.end_ms();
+        let load = Load { end_ms, completed_rps: completed, offered_rps: offered, delay_ms, limit_ms };
+        known.capacity.observe(&config.capacity, load);
+    }
+}
+
+/// What the edges into a service say of it in one window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Inward {
+    calls: f64,
+    first_attempts: f64,
+    /// The median gap above each edge's normal one, ms, weighted by calls; `None` while no edge's normal gap is known.
+    gap_above_ms: Option<f64>,
+    biased: bool,
+}
+
+impl Inward {
+    fn of(rollup: &Rollup, learner: &Learner) -> BTreeMap<NameId, Inward> {
+        let mut inward: BTreeMap<NameId, (Inward, f64)> = BTreeMap::new();
+        for id in rollup.services.keys() {
+            inward.entry(*id).or_default();
+        }
+        let config = learner.config.baseline(Signal::Gap);
+        for (id, row) in &rollup.edges {
+            if !id.callee.is_some() || row.key.kind != EdgeKind::Call {
+                continue;
+            }
+            let (sum, weight) = inward.entry(id.callee).or_default();
+            sum.calls += row.calls.calls();
+            sum.first_attempts += row.first_attempts.calls();
+            sum.biased |= row.biased;
+            let normal = learner.judged(Subject::Edge(*id), Signal::Gap).and_then(|j| j.baseline.normal(&config));
+            if let (Some(normal_ms), Some(gap_us)) = (normal, row.gap.quantile_us(500)) {
+                let calls = row.gap.total().calls();
+                let above_ms = (gap_us as f64 / 1000.0 - normal_ms).max(0.0);
+                sum.gap_above_ms = Some(sum.gap_above_ms.unwrap_or(0.0) + above_ms * calls);
+                *weight += calls;
+            }
+        }
+        inward.remove(&NameId::NONE);
+        inward
+            .into_iter()
+            .map(|(id, (mut sum, weight))| {
+                sum.gap_above_ms = sum.gap_above_ms.filter(|_| weight > 0.0).map(|gap| gap / weight);
+                (id, sum)
+            })
+            .collect()
+    }
+}
+
+/// Judges all values of a subject: if one deviates, none is learned.
+#[expect(clippy::too_many_arguments, reason = "the fields of one judgement, borrowed apart")]
+fn judge(
+    config: &LearnConfig,
+    deviating: &mut BTreeSet<(Subject, Signal)>,
+    subject: Subject,
+    signals: &mut BTreeMap<Signal, Judged>,
+    measured: &[Measured],
+    calls: f64,
+    at_ns: u64,
+    sick: bool,
+) {
+    let over = |signals: &BTreeMap<Signal, Judged>, (signal, value, noise): &Measured| {
+        let limit = signals.get(signal).and_then(|judged| judged.baseline.limit(&config.baseline(*signal), *noise));
+        limit.is_some_and(|limit| *value > limit)
+    };
+    let any = measured.iter().any(|measured| over(signals, measured));
+    let health = if sick || any { Health::Unhealthy } else { Health::Healthy };
+    for measured in measured {
+        let (signal, value, noise) = *measured;
+        if over(signals, measured) {
+            deviating.insert((subject, signal));
+        } else {
+            deviating.remove(&(subject, signal));
+        }
+        let judged = signals.entry(signal).or_default();
+        let jitter = jitter(subject, signal);
+        judged.z = judged.baseline.offer(&config.baseline(signal), value, noise, health, jitter).unwrap_or(0.0);
+        (judged.noise, judged.calls, judged.at_ns) = (noise, calls, at_ns);
+    }
+}
+
+/// Between 0 and 1, the same for the same subject in every run.
+fn jitter(subject: Subject, signal: Signal) -> f64 {
+    let (a, b) = match subject {
+        Subject::Service(id) => (id.0, 0),
+        Subject::Edge(id) => (id.caller.0, id.callee.0),
+    };
+    let mut bytes = [0u8; 17];
+    bytes[..8].copy_from_slice(&a.to_le_bytes());
+    bytes[8..16].copy_from_slice(&b.to_le_bytes());
+    bytes[16] = signal as u8;
+    (model::stable_hash(&bytes) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn normal_share(signals: &BTreeMap<Signal, Judged>, config: &LearnConfig) -> f64 {
+    let judged = signals.get(&Signal::ErrorShare);
+    judged.and_then(|judged| judged.baseline.normal(&config.baseline(Signal::ErrorShare))).unwrap_or(0.0)
+}
+
+/// The standard error of a share of `calls` calls around `normal`, smoothed by one success and one failure so that it is
+/// not zero where nothing ever failed.
+fn share_noise(normal: f64, calls: f64) -> f64 {
+    let share = (normal.clamp(0.0, 1.0) * calls + 1.0) / (calls + 2.0);
+    libm::sqrt(share * (1.0 - share) / calls.max(1.0))
+}

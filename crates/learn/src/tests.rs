@@ -1,0 +1,1 @@
+//! Learning under made-up traffic.
