@@ -9,15 +9,7 @@ use model::Failure;
 
 impl World {
     /// Begins a call. [`Key::NONE`] if it has ended at once.
-    pub(super) fn call(
-        &mut self,
-        edge: u32,
-        owner: Owner,
-        caller: Option<u32>,
-        parent: u64,
-        baggage: Baggage,
-        next: Key,
-    ) -> Key {
+    pub(super) fn call(&mut self, edge: u32, owner: Owner, caller: Option<u32>, parent: u64, baggage: Baggage) -> Key {
         if let (Some(ratio), Some(place)) = (self.plan.edges[edge as usize].budget, caller) {
             let number = self.number(place);
             self.edges[edge as usize].earn(number, ratio);
@@ -32,7 +24,6 @@ impl World {
             span: 0,
             started_ns: self.now_ns,
             job: Key::NONE,
-            next,
         };
         self.second.first_attempts += 1;
         if let Some(place) = caller {
@@ -51,14 +42,14 @@ impl World {
         self.second.attempts += 1;
         call.started_ns = self.now_ns;
         call.span = self.ids.span();
-        if let Owner::Client(_) = call.owner {
+        if let Owner::Client = call.owner {
             // each try of a browser or an app is a trace of its own
             call.baggage.trace = self.ids.trace();
         }
         let guard = call.caller.map(|place| &mut self.instances[place as usize].guard);
         let timeout_ns = guard.as_ref().and_then(|guard| guard.timeout_ns(edge)).unwrap_or(edge_plan.timeout_ns);
         if let Some(guard) = guard
-            && !guard.may_call(self.now_ns, edge)
+            && !guard.may_call(edge)
         {
             let refused = Answer::Failed { failure: Failure::Shed, retry: Retry::Forbidden };
             self.attempt_ends(key, refused);
@@ -95,10 +86,11 @@ impl World {
             parent,
             arrived_ns: self.now_ns,
             started_ns: self.now_ns,
+            work_done_ns: self.now_ns,
             phase: Phase::Waiting,
             next_edge: 0,
             waiting_for: 0,
-            first_pending: Key::NONE,
+            pending: Vec::new(),
             answer: Answer::Good,
         });
         self.agenda.put_in_line(self.now_ns + self.plan.latency_ns, Event::Deliver { job });
@@ -173,9 +165,6 @@ impl World {
     fn attempt_ends(&mut self, key: Key, answer: Answer) {
         let Some(call) = self.calls.get(key) else { return };
         let (edge, caller, attempt) = (call.edge, call.caller, call.attempt);
-        if let Some(place) = caller {
-            self.instances[place as usize].guard.call_ended(self.now_ns, edge, answer);
-        }
         if let Answer::Failed { retry, .. } = answer
             && self.repeats(edge, caller, attempt, retry)
         {
@@ -195,8 +184,7 @@ impl World {
         let Some(call) = self.calls.remove(key) else { return };
         match call.owner {
             Owner::Job(job) => self.owner_hears(job, edge, answer),
-            Owner::Client(_) => self.client_hears(call.baggage.criticality, answer),
-            Owner::Nobody => {}
+            Owner::Client => self.client_hears(call.baggage.criticality, answer),
         }
     }
 
@@ -211,7 +199,7 @@ impl World {
             let number = self.number(place);
             self.edges[edge as usize].spend(number)
         };
-        let allowed = plain && self.instances[place as usize].guard.may_retry(self.now_ns, edge);
+        let allowed = plain && self.instances[place as usize].guard.may_retry(edge);
         self.second.retries_refused += u64::from(!allowed);
         allowed
     }
@@ -227,17 +215,8 @@ impl World {
     fn relink(&mut self, owner: Owner, old: Key, renewed: Key) {
         let Owner::Job(job) = owner else { return };
         let Some(job) = self.jobs.get_mut(job) else { return };
-        if job.first_pending == old {
-            job.first_pending = renewed;
-            return;
-        }
-        let mut at = job.first_pending;
-        while let Some(call) = self.calls.get_mut(at) {
-            if call.next == old {
-                call.next = renewed;
-                return;
-            }
-            at = call.next;
+        for key in job.pending.iter_mut().filter(|key| **key == old) {
+            *key = renewed;
         }
     }
 
@@ -251,7 +230,8 @@ impl World {
         timers.timers.push_back((deadline_ns, key));
         if !timers.armed {
             timers.armed = true;
-            self.agenda.put(deadline_ns, Event::Timers { edge });
+            let first_ns = timers.timers.front().map_or(deadline_ns, |(first_ns, _)| *first_ns);
+            self.agenda.put(first_ns.max(self.now_ns), Event::Timers { edge });
         }
     }
 

@@ -1,6 +1,5 @@
 //! Clients: they come when they come (open loop), and their requests end in the world's books.
 
-use super::arena::Key;
 use super::plan::ClientPlan;
 use super::record::Answer;
 use super::state::{Baggage, Owner};
@@ -37,7 +36,7 @@ impl World {
         self.second.offered_by[criticality.index()] += 1;
         self.alive += 1;
         let baggage = Baggage { trace: 0, criticality, cohort, deadline_ns: u64::MAX };
-        self.call(edge, Owner::Client(client), None, 0, baggage, Key::NONE);
+        self.call(edge, Owner::Client, None, 0, baggage);
     }
 
     /// A client's request ends.

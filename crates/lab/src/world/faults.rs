@@ -17,9 +17,8 @@ impl World {
     fn apply_faults(&mut self) {
         let plan = self.plan.clone();
         let now_ns = self.now_ns;
-        let on = |kind: FaultKind| {
-            plan.faults.iter().filter(move |fault| fault.fault.kind == kind && fault.is_on(now_ns))
-        };
+        let on =
+            |kind: FaultKind| plan.faults.iter().filter(move |fault| fault.fault.kind == kind && fault.is_on(now_ns));
         for place in 0..self.instances.len() {
             let here = |fault: &&FaultPlan| fault.hits(&plan, place);
             let slowness = on(FaultKind::Slow).filter(here).map(FaultPlan::factor).product();

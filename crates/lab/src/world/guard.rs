@@ -1,9 +1,9 @@
 //! What stands before an instance's queue and behind its calls. It does nothing until it is commanded.
 
 use super::plan::{InstancePlan, Plan};
-use super::record::{Answer, Retry};
+use super::record::Retry;
 use control::InForce;
-use model::{BreakerPhase, BreakerReport, Criticality, Failure, GuardReport, LEVELS, Setting};
+use model::{BreakerPhase, BreakerReport, Criticality, GuardReport, Setting};
 
 /// A request at the door.
 pub(super) struct Ask<'a> {
@@ -207,7 +207,6 @@ impl Guard {
         let held = self.callees.iter().filter_map(|callee| Some((callee, callee.breaker?)));
         report.breakers = held.map(|(callee, phase)| BreakerReport { callee: callee.service.clone(), phase }).collect();
         report.breakers.dedup();
-        debug_assert!(report.shed.len() == LEVELS);
         report
     }
 
@@ -230,9 +229,4 @@ impl Callee {
         let same_operation = target.operation.as_ref().is_none_or(|only| *only == self.operation);
         target.caller.is_none() || (target.service == self.service && same_operation)
     }
-}
-
-/// Is an answer a refusal on purpose?
-pub(super) fn is_shed(answer: Answer) -> bool {
-    matches!(answer, Answer::Failed { failure: Failure::Shed, .. })
 }

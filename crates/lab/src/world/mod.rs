@@ -11,6 +11,7 @@ mod dice;
 mod encode;
 mod faults;
 mod guard;
+mod obey;
 mod plan;
 mod record;
 mod serve;
@@ -25,8 +26,9 @@ use crate::Topology;
 use agenda::Agenda;
 use arena::{Arena, Key};
 use dice::Dice;
-use guard::{Control, Guard};
-use model::{Command, GuardReport};
+use guard::Guard;
+use model::GuardReport;
+use obey::Control;
 use plan::Plan;
 use record::Answer;
 use state::{Edge, Instance, Job, Pending, Population};
@@ -124,7 +126,8 @@ impl World {
             let callers = edge.caller.map_or(0, |caller| plan.services[caller as usize].instances.len() as u32);
             Edge::new(edge, callers)
         });
-        let populations = (0..plan.clients.len()).map(|client| Population { dice: dice(16 + client as u64), surge: 1.0 });
+        let populations =
+            (0..plan.clients.len()).map(|client| Population { dice: dice(16 + client as u64), surge: 1.0 });
         let mut world = World {
             start_unix_ns: config.start_unix_ns,
             now_ns: 0,
@@ -189,13 +192,6 @@ impl World {
     /// What guards have reported since the last call: one report an instance a virtual second.
     pub fn take_reports(&mut self) -> Vec<GuardReport> {
         std::mem::take(&mut self.reports)
-    }
-
-    /// A command arrives at every guard, unsigned, as a test or a scenario gives it.
-    /// `broker_ms` is the record's broker time, Unix milliseconds.
-    pub fn command(&mut self, command: &Command, broker_ms: u64) {
-        self.control.command(command, broker_ms);
-        self.obey();
     }
 
     /// The seconds that have ended, from the first.

@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     /// `ot=th:…`, empty without sampling.
     pub(crate) trace_state: String,
     pub(crate) attempt_numbers: bool,
+    /// Does any caller cancel what it has given up?
+    pub(crate) cancels: bool,
     pub(crate) services: Vec<ServicePlan>,
     pub(crate) operations: Vec<OperationPlan>,
     pub(crate) edges: Vec<EdgePlan>,
@@ -115,6 +117,7 @@ impl Plan {
             reject_below,
             trace_state: if reject_below == 0 { String::new() } else { format!("ot=th:{}", threshold(reject_below)) },
             attempt_numbers: telemetry.attempt_numbers,
+            cancels: false,
             services: Vec::new(),
             operations: Vec::new(),
             edges: Vec::new(),
@@ -139,6 +142,7 @@ impl Plan {
         for client in &topology.client {
             plan.add_client(topology, client);
         }
+        plan.cancels = plan.edges.iter().any(|edge| edge.cancel);
         plan
     }
 

@@ -57,30 +57,33 @@ impl World {
                 self.jobs.remove(key);
                 continue;
             }
-            match instance.guard.take_up(self.now_ns, job.arrived_ns, job.baggage.deadline_ns) {
+            match instance.guard.take_up(self.now_ns, job.baggage.deadline_ns) {
                 Verdict::Admit => self.start(key),
                 Verdict::Refuse(retry) => self.refuse(key, retry),
             }
         }
     }
 
-    /// The guard drops what has waited too long.
-    pub(super) fn purge(&mut self, place: u32) {
+    /// What has waited longer than `older_than_ns`, or for nobody, is dropped and answered "do not retry".
+    pub(super) fn purge(&mut self, place: u32, older_than_ns: u64, operation: Option<&str>) {
+        let plan = self.plan.clone();
         let instance = &mut self.instances[place as usize];
-        let mut kept = std::mem::take(&mut instance.queue);
+        let mut queue = std::mem::take(&mut instance.queue);
         let mut dropped = Vec::new();
         let (jobs, now_ns) = (&self.jobs, self.now_ns);
-        kept.retain(|key| {
+        queue.retain(|key| {
             let Some(job) = jobs.get(*key) else { return false };
-            let verdict = instance.guard.take_up(now_ns, job.arrived_ns, job.baggage.deadline_ns);
-            if let Verdict::Refuse(retry) = verdict {
-                dropped.push((*key, retry));
+            let name = &plan.operations[plan.edges[job.edge as usize].operation as usize].name;
+            let meant = operation.is_none_or(|only| only == name);
+            let purged = meant && instance.guard.purges(now_ns, job.arrived_ns, job.baggage.deadline_ns, older_than_ns);
+            if purged {
+                dropped.push(*key);
             }
-            verdict == Verdict::Admit
+            !purged
         });
-        instance.queue = kept;
-        for (key, retry) in dropped {
-            self.refuse(key, retry);
+        instance.queue = queue;
+        for key in dropped {
+            self.refuse(key, Retry::Forbidden);
         }
     }
 
@@ -93,7 +96,6 @@ impl World {
         job.started_ns = self.now_ns;
         job.phase = Phase::Working;
         let work_ns = self.work_dice.duration_ns(operation.law, instance.slowness);
-        instance.guard.started(job.started_ns - job.arrived_ns, work_ns);
         self.agenda.put(self.now_ns + work_ns, Event::WorkDone { job: key });
     }
 
@@ -109,6 +111,7 @@ impl World {
         let Some(job) = self.jobs.get_mut(key) else { return };
         let cancelled = job.phase == Phase::Cancelled;
         job.phase = Phase::Calling;
+        job.work_done_ns = self.now_ns;
         job.next_edge = operation.edges.start;
         if plan.services[operation.service as usize].holds == Holds::Work {
             self.instances[place as usize].busy -= 1;
@@ -153,10 +156,11 @@ impl World {
                 }
                 let Some(job) = self.jobs.get_mut(key) else { return };
                 job.waiting_for += 1;
-                let next = job.first_pending;
-                let call = self.call(edge, Owner::Job(key), Some(place), span, baggage, next);
-                if let (Some(job), true) = (self.jobs.get_mut(key), call != Key::NONE) {
-                    job.first_pending = call;
+                let call = self.call(edge, Owner::Job(key), Some(place), span, baggage);
+                if plan.cancels
+                    && let Some(job) = self.jobs.get_mut(key)
+                {
+                    job.pending.push(call);
                 }
             }
             let Some(job) = self.jobs.get_mut(key) else { return };
@@ -164,7 +168,7 @@ impl World {
             if job.waiting_for > 0 {
                 return;
             }
-            job.first_pending = Key::NONE;
+            job.pending.clear();
         }
     }
 
@@ -176,7 +180,7 @@ impl World {
         }
         job.waiting_for -= 1;
         if job.waiting_for == 0 {
-            job.first_pending = Key::NONE;
+            job.pending.clear();
             self.go_on(key);
         }
     }
@@ -184,18 +188,15 @@ impl World {
     /// A caller that has given up takes its request back.
     pub(super) fn cancel(&mut self, key: Key) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        let calling = job.phase == Phase::Calling;
-        job.phase = if calling { job.phase } else { Phase::Cancelled };
-        if !calling {
+        if job.phase != Phase::Calling {
+            // whoever works on it, or would have begun, sees it
+            job.phase = Phase::Cancelled;
             return;
         }
-        let mut call = job.first_pending;
+        let pending = std::mem::take(&mut job.pending);
         self.answer(key, Answer::Failed { failure: Failure::Cancelled, retry: Retry::Forbidden });
-        while let Some(pending) = self.calls.get_mut(call) {
-            let next = pending.next;
-            pending.owner = Owner::Nobody;
+        for call in pending {
             self.abandon(call);
-            call = next;
         }
     }
 
@@ -212,17 +213,20 @@ impl World {
         let Some(job) = self.jobs.remove(key) else { return };
         self.server_span(&job, answer);
         let instance = &mut self.instances[job.instance as usize];
-        instance.guard.ended(answer);
+        let worked = job.phase == Phase::Calling;
+        if worked {
+            instance.guard.completed(job.hold_ns(self.now_ns, &self.plan));
+        }
         let service = &self.plan.services[instance.service as usize];
         if self.plan.edges[job.edge as usize].kind == SpanKind::Client {
-            if self.calls.get(job.asked_by).is_none() {
+            if worked && self.calls.get(job.asked_by).is_none() {
                 self.second.wasted += 1;
             }
             let reply = Event::Reply { call: job.asked_by, answer };
             self.agenda.put_in_line(self.now_ns + self.plan.latency_ns, reply);
         }
         // a request that was refused never had a worker; one that only held it for its own work has given it back
-        if job.phase == Phase::Calling && service.holds == Holds::Request {
+        if worked && service.holds == Holds::Request {
             instance.busy -= 1;
             self.take_up_work(job.instance);
         }

@@ -3,8 +3,9 @@
 use super::arena::Key;
 use super::dice::Dice;
 use super::guard::Guard;
-use super::plan::EdgePlan;
+use super::plan::{EdgePlan, Plan};
 use super::record::{Answer, SpanRecord};
+use crate::topology::Holds;
 use model::Criticality;
 use std::collections::VecDeque;
 
@@ -30,13 +31,14 @@ pub(super) struct Job {
     pub(super) parent: u64,
     pub(super) arrived_ns: u64,
     pub(super) started_ns: u64,
+    pub(super) work_done_ns: u64,
     pub(super) phase: Phase,
     /// The next of its operation's calls.
     pub(super) next_edge: u32,
     /// Calls it waits for.
     pub(super) waiting_for: u16,
-    /// The first of the calls it has begun and not seen the end of; the others follow by [`Pending::next`].
-    pub(super) first_pending: Key,
+    /// The calls it has begun, kept only where calls may be cancelled.
+    pub(super) pending: Vec<Key>,
     pub(super) answer: Answer,
 }
 
@@ -66,8 +68,6 @@ pub(super) struct Pending {
     pub(super) started_ns: u64,
     /// The callee's request of this attempt.
     pub(super) job: Key,
-    /// The next call of the same owner.
-    pub(super) next: Key,
 }
 
 /// Who waits for a call.
@@ -76,9 +76,7 @@ pub(super) enum Owner {
     /// A request that is being served.
     Job(Key),
     /// A client.
-    Client(u32),
-    /// Nobody any more: the request that began it has been cancelled.
-    Nobody,
+    Client,
 }
 
 /// A process.
@@ -119,6 +117,15 @@ pub(super) struct Population {
 
 /// Tokens that a plain retry budget holds at most, and has at the start: it must not forbid the first few retries.
 const TOKENS_MAX: f64 = 10.0;
+
+impl Job {
+    /// How long it has held a worker, for a request that has been worked on.
+    pub(super) fn hold_ns(&self, now_ns: u64, plan: &Plan) -> u64 {
+        let service = &plan.services[plan.edges[self.edge as usize].callee as usize];
+        let end_ns = if service.holds == Holds::Work { self.work_done_ns } else { now_ns };
+        end_ns.saturating_sub(self.started_ns)
+    }
+}
 
 impl Edge {
     pub(super) fn new(plan: &EdgePlan, callers: u32) -> Edge {
