@@ -130,9 +130,9 @@ impl Check<'_> {
     fn acyclic(&self) -> Result<(), TopologyError> {
         let services = &self.topology.service;
         let mut done: Vec<Vec<u8>> = services.iter().map(|service| vec![0; service.operation.len()]).collect();
-        for service in 0..services.len() {
-            for operation in 0..services[service].operation.len() {
-                self.visit(service, operation, &mut done)?;
+        for (place, service) in services.iter().enumerate() {
+            for operation in 0..service.operation.len() {
+                self.visit(place, operation, &mut done)?;
             }
         }
         Ok(())
