@@ -22,6 +22,3 @@ pub use order::{Stage, sending, stage};
 pub use picture::{EdgeFacts, FlowFacts, Picture, ServiceFacts};
 pub use plan::{HEADROOM, Intent, Plan, overloaded, plan};
 pub use policy::{Limits, ModeRule, Pace, Policy};
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,10 @@
 //! Does the configured Kafka answer, let us in, and have the topics? Changes nothing.
-#![allow(clippy::todo)]
 
+use crate::connection::denied;
+use crate::heard::Heard;
+use crate::topics::{Admin, inspect};
 use crate::{Connection, Error, TopicState, Topics};
+use rdkafka::producer::{Producer, ThreadedProducer};
 use std::time::Duration;
 
 /// What was found.
@@ -19,6 +22,20 @@ pub struct Checked {
 ///
 /// # Errors
 /// [`Error::Property`], [`Error::Unreachable`], [`Error::Login`], [`Error::Denied`], with what to mend.
-pub fn check(_connection: &Connection, _topics: &Topics, _timeout: Duration) -> Result<Checked, Error> {
-    todo!()
+pub fn check(connection: &Connection, topics: &Topics, timeout: Duration) -> Result<Checked, Error> {
+    let admin = Admin::connect(connection, timeout)?;
+    let heard = Heard::default();
+    let producer: ThreadedProducer<Heard> = connection
+        .producer_config(&[])?
+        .create_with_context(heard.clone())
+        .map_err(|error| connection.refused(&error))?;
+    let metadata = connection.reach(producer.client(), &heard, None, timeout, &|| {})?;
+    for topic in metadata.topics() {
+        let error = topic.error().map(|code| rdkafka::error::KafkaError::MetadataFetch(code.into()));
+        if let Some(error) = error.filter(|error| denied(error).is_some()) {
+            return Err(connection.failed(&format!("looking at topic `{}`", topic.name()), &error));
+        }
+    }
+    let (cluster, brokers) = admin.cluster()?;
+    Ok(Checked { cluster, brokers, topics: inspect(&admin, topics)? })
 }

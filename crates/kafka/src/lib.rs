@@ -10,6 +10,7 @@ mod connection;
 mod dead_letter;
 mod embedded;
 mod error;
+mod heard;
 mod partition;
 mod properties;
 mod record;

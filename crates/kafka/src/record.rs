@@ -38,6 +38,13 @@ impl Outgoing {
         Outgoing { topic: topic.to_owned(), key: Some(key.into()), value: Some(value.into()), headers: Vec::new() }
     }
 
+    /// A record of the contract, bound for `topic`. An empty value is a tombstone.
+    pub fn of(topic: &str, record: control::Record) -> Outgoing {
+        let value = (!record.value.is_empty()).then_some(record.value);
+        let headers = record.headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect();
+        Outgoing { topic: topic.to_owned(), key: Some(record.key.into_bytes()), value, headers }
+    }
+
     /// The same record with one more header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Outgoing {

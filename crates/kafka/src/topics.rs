@@ -1,7 +1,10 @@
 //! The topics of stopbank: names, cleanup policies, and making the missing ones.
-#![allow(clippy::todo)]
+
+mod admin;
 
 use crate::{Connection, Error};
+pub(crate) use admin::Admin;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The topics' names; every one can be overridden.
@@ -51,13 +54,51 @@ impl Default for Topics {
 
 impl Topics {
     /// The default names under another prefix than `stopbank`, traces under `<prefix>.otlp_spans`: tests and tenants.
-    pub fn prefixed(_prefix: &str) -> Topics {
-        todo!()
+    pub fn prefixed(prefix: &str) -> Topics {
+        let other = |name: &str| name.replacen("stopbank", prefix, 1);
+        let Topics {
+            control,
+            proposals,
+            findings,
+            reports,
+            orders,
+            audit,
+            journal,
+            snapshots,
+            claims,
+            dead_letter,
+            ..
+        } = Topics::default();
+        Topics {
+            traces: vec![format!("{prefix}.otlp_spans")],
+            control: other(&control),
+            proposals: other(&proposals),
+            findings: other(&findings),
+            reports: other(&reports),
+            orders: other(&orders),
+            audit: other(&audit),
+            journal: other(&journal),
+            snapshots: other(&snapshots),
+            claims: other(&claims),
+            dead_letter: other(&dead_letter),
+        }
     }
 
     /// What each of stopbank's own topics should be (the user's telemetry topics are not among them).
     pub fn specs(&self) -> Vec<TopicSpec> {
-        todo!()
+        let days = |days: i64| Cleanup::Delete { retention_ms: days * 24 * 3_600_000 };
+        vec![
+            TopicSpec::new(&self.control, Cleanup::Compact),
+            TopicSpec::new(&self.proposals, days(7)),
+            TopicSpec::new(&self.findings, days(30)),
+            TopicSpec::new(&self.reports, days(1)),
+            TopicSpec::new(&self.orders, days(30)),
+            TopicSpec::new(&self.audit, days(365)),
+            TopicSpec::new(&self.journal, days(7)),
+            TopicSpec::new(&self.snapshots, Cleanup::Compact),
+            TopicSpec::new(&self.claims, Cleanup::Compact),
+            TopicSpec::new(&self.dead_letter, days(14)),
+        ]
     }
 }
 
@@ -84,6 +125,32 @@ pub struct TopicSpec {
     pub partitions: i32,
     /// More topic settings, by name.
     pub settings: Vec<(&'static str, String)>,
+}
+
+impl TopicSpec {
+    /// One partition, so that a topic's records have one order, and the broker's clock, because a lease counts from it.
+    fn new(name: &str, cleanup: Cleanup) -> TopicSpec {
+        let settings = vec![("message.timestamp.type", "LogAppendTime".to_owned())];
+        TopicSpec { name: name.to_owned(), cleanup, partitions: 1, settings }
+    }
+
+    /// A topic for telemetry, as an exporter's broker would make it.
+    pub(crate) fn telemetry(name: &str, partitions: i32) -> TopicSpec {
+        let cleanup = Cleanup::Delete { retention_ms: 24 * 3_600_000 };
+        TopicSpec { name: name.to_owned(), cleanup, partitions, settings: Vec::new() }
+    }
+
+    /// Every setting that the topic should have, by name.
+    pub fn configuration(&self) -> Vec<(&'static str, String)> {
+        let mut all = match self.cleanup {
+            Cleanup::Compact => vec![("cleanup.policy", "compact".to_owned())],
+            Cleanup::Delete { retention_ms } => {
+                vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", retention_ms.to_string())]
+            }
+        };
+        all.extend(self.settings.iter().cloned());
+        all
+    }
 }
 
 /// What happens to telemetry topics that do not exist.
@@ -155,9 +222,95 @@ pub enum TopicState {
 /// [`Error::Property`], [`Error::Unreachable`], [`Error::Login`], [`Error::Denied`], [`Error::Failed`]. The embedded
 /// broker cannot do it: see [`crate::Embedded::create_topics`].
 pub fn ensure_topics(
-    _connection: &Connection,
-    _topics: &Topics,
-    _provision: &Provision,
+    connection: &Connection,
+    topics: &Topics,
+    provision: &Provision,
 ) -> Result<Vec<TopicState>, Error> {
-    todo!()
+    let admin = Admin::connect(connection, provision.timeout)?;
+    let mut specs = topics.specs();
+    if let Telemetry::Create { partitions } = provision.telemetry {
+        specs.extend(topics.traces.iter().map(|topic| TopicSpec::telemetry(topic, partitions)));
+    }
+    let created = admin.create(&specs, provision.replication)?;
+    let mut states = inspect(&admin, topics)?;
+    for state in &mut states {
+        if let TopicState::Present { topic } = state
+            && created.contains(topic)
+        {
+            *state = TopicState::Created { topic: std::mem::take(topic) };
+        }
+    }
+    Ok(states)
+}
+
+/// How every topic is found. Changes nothing.
+pub(crate) fn inspect(admin: &Admin<'_>, topics: &Topics) -> Result<Vec<TopicState>, Error> {
+    let partitions = admin.partitions()?;
+    let specs = topics.specs();
+    let there: Vec<&TopicSpec> = specs.iter().filter(|spec| partitions.contains_key(&spec.name)).collect();
+    let names: Vec<&str> = there.iter().map(|spec| spec.name.as_str()).collect();
+    // Looking at settings is a right of its own; without it existence is all that can be said.
+    let settings = admin.settings(&names).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the topics' settings cannot be read, so they are not checked");
+        BTreeMap::new()
+    });
+    let mut states = Vec::new();
+    for spec in &specs {
+        let topic = spec.name.clone();
+        match partitions.get(&topic) {
+            None => states.push(TopicState::Missing { topic }),
+            Some(count) => {
+                let differences = differences(spec, *count, settings.get(&topic), spec.name == topics.claims);
+                if differences.is_empty() {
+                    states.push(TopicState::Present { topic });
+                }
+                states.extend(differences);
+            }
+        }
+    }
+    for topic in topics.traces.iter().cloned() {
+        states.push(match partitions.contains_key(&topic) {
+            true => TopicState::Present { topic },
+            false => TopicState::Missing { topic },
+        });
+    }
+    Ok(states)
+}
+
+/// What is otherwise than it should be. Retention is the user's to choose; policy and clock carry promises.
+fn differences(
+    spec: &TopicSpec,
+    partitions: usize,
+    settings: Option<&BTreeMap<String, String>>,
+    is_claims: bool,
+) -> Vec<TopicState> {
+    let topic = spec.name.clone();
+    let mut found = Vec::new();
+    if is_claims && partitions != 1 {
+        found.push(TopicState::Differs {
+            topic: topic.clone(),
+            setting: "partitions".to_owned(),
+            want: "1".to_owned(),
+            has: partitions.to_string(),
+            mend: "make the topic anew with one partition, or every partition would elect an owner".to_owned(),
+        });
+    }
+    let configuration = spec.configuration();
+    for (setting, want) in configuration.into_iter().filter(|(name, _)| *name != "retention.ms") {
+        let Some(has) = settings.and_then(|settings| settings.get(setting)) else { continue };
+        // `compact,delete` keeps the last record of a key only for a while: for the state of controls that is too short.
+        if *has != want {
+            let why = match (setting, spec.cleanup) {
+                ("cleanup.policy", Cleanup::Compact) => "else the last state of a key is forgotten after a while",
+                ("cleanup.policy", Cleanup::Delete { .. }) => "else older records of a key are dropped early",
+                _ => "else leases count from the writer's clock instead of the broker's",
+            };
+            let mend = format!(
+                "kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {setting}={want} ({why})"
+            );
+            let (setting, has) = (setting.to_owned(), has.clone());
+            found.push(TopicState::Differs { topic: topic.clone(), setting, want, has, mend });
+        }
+    }
+    found
 }

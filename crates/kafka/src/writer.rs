@@ -1,8 +1,16 @@
 //! A plain writer: idempotent, lz4, batched; for `generate`, guards' reports, people's orders and dead letters.
-#![allow(clippy::todo)]
 
+use crate::connection::REACH;
+use crate::heard::Heard;
+use crate::sink::base_record;
 use crate::{Connection, Error, Outgoing};
-use std::time::Duration;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientContext, statistics::Statistics};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How a writer writes.
 #[derive(Clone, Debug)]
@@ -38,7 +46,9 @@ pub struct Written {
 
 /// A producer that any thread may use.
 pub struct Writer {
-    _private: (),
+    producer: ThreadedProducer<Count>,
+    connection: Connection,
+    timeout: Duration,
 }
 
 impl Writer {
@@ -46,36 +56,127 @@ impl Writer {
     ///
     /// # Errors
     /// [`Error::Property`], [`Error::Unreachable`], [`Error::Login`].
-    pub fn connect(_config: &WriterConfig) -> Result<Writer, Error> {
-        todo!()
+    pub fn connect(config: &WriterConfig) -> Result<Writer, Error> {
+        let connection = &config.connection;
+        let defaults = [
+            ("enable.idempotence", "true".to_owned()),
+            ("acks", "all".to_owned()),
+            ("compression.type", "lz4".to_owned()),
+            ("linger.ms", config.linger_ms.to_string()),
+            ("batch.size", "1000000".to_owned()),
+            ("queue.buffering.max.kbytes", (config.buffer_bytes_max / 1024).clamp(1, 2_097_151).to_string()),
+            ("queue.buffering.max.messages", "1000000".to_owned()),
+            ("message.timeout.ms", config.timeout_ms.to_string()),
+        ];
+        let count = Count::default();
+        let heard = count.heard.clone();
+        let producer: ThreadedProducer<Count> = connection
+            .producer_config(&defaults)?
+            .create_with_context(count)
+            .map_err(|error| connection.refused(&error))?;
+        connection.reach(producer.client(), &heard, None, REACH, &|| {})?;
+        let timeout = Duration::from_millis(u64::from(config.timeout_ms));
+        Ok(Writer { producer, connection: connection.clone(), timeout })
     }
 
     /// Hands a record over; waits while the buffer is full, up to the configured timeout.
     ///
     /// # Errors
     /// [`Error::Failed`] if the buffer stayed full, or the record can never be written (too large, no such topic).
-    pub fn send(&self, _record: &Outgoing) -> Result<(), Error> {
-        todo!()
+    pub fn send(&self, record: &Outgoing) -> Result<(), Error> {
+        self.hand_over(base_record(record, ()))
     }
 
     /// The same without an owned record, for the fast path of generators.
     ///
     /// # Errors
     /// As [`Writer::send`].
-    pub fn send_bytes(&self, _topic: &str, _key: Option<&[u8]>, _payload: &[u8]) -> Result<(), Error> {
-        todo!()
+    pub fn send_bytes(&self, topic: &str, key: Option<&[u8]>, payload: &[u8]) -> Result<(), Error> {
+        let mut record = BaseRecord::to(topic).payload(payload);
+        record.key = key;
+        self.hand_over(record)
     }
 
     /// Waits until everything is acknowledged or has failed.
     ///
     /// # Errors
     /// [`Error::Failed`] if records are still in flight after `timeout`.
-    pub fn flush(&self, _timeout: Duration) -> Result<Written, Error> {
-        todo!()
+    pub fn flush(&self, timeout: Duration) -> Result<Written, Error> {
+        let flushed = self.producer.flush(timeout);
+        let written = self.written();
+        match flushed {
+            Ok(()) => Ok(written),
+            Err(error) => {
+                let what = format!("writing: {} records are still without an answer", written.in_flight);
+                let reason = format!("{error} ({})", self.producer.context().heard.reason());
+                Err(Error::Failed { what, reason })
+            }
+        }
     }
 
     /// What has been done so far.
     pub fn written(&self) -> Written {
-        todo!()
+        let count = self.producer.context();
+        Written {
+            acknowledged: count.acknowledged.load(Ordering::Relaxed),
+            failed: count.failed.load(Ordering::Relaxed),
+            in_flight: u64::try_from(self.producer.in_flight_count()).unwrap_or(0),
+            last_error: count.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    fn hand_over(&self, mut record: BaseRecord<'_, [u8], [u8], ()>) -> Result<(), Error> {
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again))
+                    if Instant::now() < deadline =>
+                {
+                    record = again;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err((error, record)) => {
+                    return Err(self.connection.failed(&format!("writing to topic `{}`", record.topic), &error));
+                }
+            }
+        }
+    }
+}
+
+/// The producer's context: counts the broker's answers.
+#[derive(Default)]
+struct Count {
+    heard: Heard,
+    acknowledged: AtomicU64,
+    failed: AtomicU64,
+    last_error: Mutex<Option<String>>,
+}
+
+impl ClientContext for Count {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        ClientContext::log(&self.heard, level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        ClientContext::error(&self.heard, error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        ClientContext::stats(&self.heard, statistics);
+    }
+}
+
+impl ProducerContext for Count {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
+        match result {
+            Ok(_) => self.acknowledged.fetch_add(1, Ordering::Relaxed),
+            Err((error, _)) => {
+                *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                self.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
     }
 }

@@ -1,0 +1,181 @@
+//! What the source knows of each partition: the next offset, the log's end, and since when it gives nothing.
+
+use super::PartitionState;
+use crate::heard::Seen;
+use crate::{Isolation, TopicPartition};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Every partition, by topic (in the configuration's order) and number.
+pub(super) struct Partitions {
+    topics: Vec<(String, BTreeMap<i32, One>)>,
+}
+
+/// A partition that gives nothing although there is something.
+pub(super) struct Stall {
+    pub(super) partition: TopicPartition,
+    pub(super) silent_ms: u64,
+}
+
+struct One {
+    /// The offset after the last record handed over.
+    next: i64,
+    /// The readable end at the last look.
+    end: Option<i64>,
+    /// Everything before the end has been handed over, or is no record (transaction markers, compacted away).
+    at_end: bool,
+    /// `next` at the last look.
+    seen_next: i64,
+    /// Since when there was lag and no record.
+    silent_since: Option<Instant>,
+}
+
+impl Partitions {
+    pub(super) fn new(topics: &[String]) -> Partitions {
+        Partitions { topics: topics.iter().map(|topic| (topic.clone(), BTreeMap::new())).collect() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.topics.iter().all(|(_, partitions)| partitions.is_empty())
+    }
+
+    pub(super) fn has(&self, wanted: &TopicPartition) -> bool {
+        self.topics.iter().any(|(topic, ones)| *topic == wanted.topic && ones.contains_key(&wanted.partition))
+    }
+
+    /// Adds a partition; gives its topic's index.
+    pub(super) fn add(&mut self, partition: &TopicPartition, next: i64) -> u16 {
+        let index = self.topics.iter().position(|(topic, _)| *topic == partition.topic).unwrap_or_default();
+        let one = One { next, end: None, at_end: false, seen_next: next, silent_since: None };
+        self.topics[index].1.insert(partition.partition, one);
+        u16::try_from(index).unwrap_or(u16::MAX)
+    }
+
+    /// A record is handed over: gives the topic's index, or `None` if the record was handed over before.
+    pub(super) fn advance(&mut self, topic: &str, partition: i32, offset: i64) -> Option<u16> {
+        let index = self.topics.iter().position(|(name, _)| name == topic)?;
+        let one = self.topics[index].1.get_mut(&partition)?;
+        if offset < one.next {
+            return None;
+        }
+        one.next = offset + 1;
+        // Whether there is more will be seen at the next look.
+        one.at_end = false;
+        u16::try_from(index).ok()
+    }
+
+    /// Takes the client's statistics over. With `patience`, gives a partition that has stalled for so long.
+    pub(super) fn learn(&mut self, seen: &[Seen], isolation: Isolation, patience: Option<Duration>) -> Option<Stall> {
+        let now = Instant::now();
+        let mut worst: Option<Stall> = None;
+        for seen in seen {
+            let Some((topic, ones)) = self.topics.iter_mut().find(|(topic, _)| *topic == seen.topic) else { continue };
+            let Some(one) = ones.get_mut(&seen.partition) else { continue };
+            let Some(silent) = one.look(seen, isolation, now).filter(|_| patience.is_some()) else { continue };
+            if patience.is_some_and(|patience| silent >= patience) {
+                let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+                if worst.as_ref().is_none_or(|worst| worst.silent_ms < silent_ms) {
+                    worst = Some(Stall { partition: TopicPartition::new(topic, seen.partition), silent_ms });
+                }
+            }
+        }
+        if worst.is_some() {
+            self.excuse();
+        }
+        worst
+    }
+
+    /// Forgets since when partitions were silent: after a pause, an outage or a new assignment it says nothing.
+    pub(super) fn excuse(&mut self) {
+        let ones = self.topics.iter_mut().flat_map(|(_, ones)| ones.values_mut());
+        ones.for_each(|one| one.silent_since = None);
+    }
+
+    pub(super) fn at_end(&self) -> bool {
+        !self.is_empty() && self.topics.iter().flat_map(|(_, ones)| ones.values()).all(|one| one.at_end())
+    }
+
+    pub(super) fn next_offsets(&self) -> Vec<(TopicPartition, i64)> {
+        self.each().map(|(_, partition, one)| (partition, one.next)).collect()
+    }
+
+    pub(super) fn set_next(&mut self, partition: &TopicPartition, next: i64) {
+        let found = self.topics.iter_mut().find(|(topic, _)| *topic == partition.topic);
+        if let Some(one) = found.and_then(|(_, ones)| ones.get_mut(&partition.partition)) {
+            one.next = next;
+            one.at_end = false;
+        }
+    }
+
+    /// All partitions.
+    pub(super) fn list(&self) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for (_, partition, _) in self.each() {
+            list.add_partition(&partition.topic, partition.partition);
+        }
+        list
+    }
+
+    /// All partitions with their next offsets.
+    pub(super) fn list_at_next(&self) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for (_, partition, one) in self.each() {
+            list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(one.next))?;
+        }
+        Ok(list)
+    }
+
+    pub(super) fn states(&self, paused: bool) -> Vec<PartitionState> {
+        let state = |(topic_index, partition, one): (u16, TopicPartition, &One)| PartitionState {
+            partition,
+            topic_index,
+            next_offset: one.next,
+            end_offset: one.end,
+            lag: one.lag(),
+            at_end: one.at_end(),
+            paused,
+        };
+        self.each().map(state).collect()
+    }
+
+    fn each(&self) -> impl Iterator<Item = (u16, TopicPartition, &One)> {
+        self.topics.iter().enumerate().flat_map(|(index, (topic, ones))| {
+            let index = u16::try_from(index).unwrap_or(u16::MAX);
+            ones.iter().map(move |(number, one)| (index, TopicPartition::new(topic, *number), one))
+        })
+    }
+}
+
+impl One {
+    /// Compares with the client's statistics; gives how long there was lag and no record, once seen often enough.
+    fn look(&mut self, seen: &Seen, isolation: Isolation, now: Instant) -> Option<Duration> {
+        let end = match isolation {
+            Isolation::ReadCommitted if seen.stable >= 0 => seen.stable,
+            _ => seen.high,
+        };
+        if end >= 0 {
+            self.end = Some(end);
+            // What lies between the last record and the end may be markers of transactions: the fetcher has passed them.
+            self.at_end = self.next >= end || (seen.queued == 0 && seen.next_fetch >= end);
+        }
+        let moved = self.next != self.seen_next;
+        self.seen_next = self.next;
+        if moved || self.at_end || end < 0 {
+            self.silent_since = None;
+            return None;
+        }
+        let since = *self.silent_since.get_or_insert(now);
+        Some(now - since).filter(|silent| *silent > Duration::ZERO)
+    }
+
+    fn at_end(&self) -> bool {
+        self.at_end
+    }
+
+    fn lag(&self) -> Option<u64> {
+        let end = self.end?;
+        Some(if self.at_end() { 0 } else { u64::try_from(end - self.next).unwrap_or(0) })
+    }
+}
