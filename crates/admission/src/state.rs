@@ -174,3 +174,6 @@ fn table(state: &State, now_ms: u64) -> Table {
         kill_level: number(Knob::KillSwitch, 0) as u8,
     }
 }
+
+#[cfg(test)]
+mod tests;
