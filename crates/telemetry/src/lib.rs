@@ -10,7 +10,9 @@ mod config;
 pub mod emit;
 mod facts;
 mod poison;
+mod read;
 mod reader;
+mod reduce;
 
 pub use config::{Encoding, Identity, IdentityPart, ReaderConfig};
 pub use facts::{Facts, Oddities, Oddity};

@@ -3,17 +3,21 @@
 //! What the OpenTelemetry Collector's file exporter writes and `stopbank generate --out` does; `.gz` and `.zst` are told
 //! by their content. A record is bounded; a file is never read whole.
 
-use crate::Encoding;
-use std::io::{Read, Write};
+mod read;
+mod write;
+
+pub use read::{Capture, open};
+pub use write::CaptureWriter;
 
 /// How records follow each other in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// One OTLP/JSON record a line.
     JsonLines,
-    /// Protobuf, each record after its length as four bytes, big-endian (the Collector's file exporter, `format: proto`).
+    /// Each record after its length as four bytes, big-endian (the Collector's file exporter with `format: proto`, and
+    /// with `compression: zstd`, where each record is compressed by itself).
     LengthPrefixed,
-    /// Protobuf, each record after its length as a varint (protobuf's `writeDelimitedTo`). Read only.
+    /// Protobuf, each record after its length as a varint (protobuf's `writeDelimitedTo`).
     VarintPrefixed,
 }
 
@@ -87,75 +91,5 @@ impl std::fmt::Display for Place {
             0 => write!(out, "record {} at byte {}", self.record, self.at_byte),
             line => write!(out, "line {line}"),
         }
-    }
-}
-
-/// A capture that is being read.
-pub struct Capture {
-    _input: Box<dyn Read + Send>,
-}
-
-/// Opens a capture; compression and framing are told by the content. A record may have up to 64 MiB.
-///
-/// # Errors
-/// The first bytes cannot be read or are not those of a capture.
-#[allow(clippy::todo)]
-pub fn open(_input: impl Read + Send + 'static) -> Result<Capture, CaptureError> {
-    todo!()
-}
-
-impl Capture {
-    /// The next record, into `record` (which is emptied first); `None` at the end of the file.
-    ///
-    /// # Errors
-    /// The file cannot be read, ends inside a record, or a record is too long.
-    #[allow(clippy::todo)]
-    pub fn next_record(&mut self, _record: &mut Vec<u8>) -> Result<Option<Encoding>, CaptureError> {
-        todo!()
-    }
-
-    /// Where the record that was read last stands.
-    #[allow(clippy::todo)]
-    pub fn place(&self) -> Place {
-        todo!()
-    }
-
-    /// How records follow each other.
-    #[allow(clippy::todo)]
-    pub fn framing(&self) -> Framing {
-        todo!()
-    }
-}
-
-/// Writes a capture.
-pub struct CaptureWriter<W: Write> {
-    _output: W,
-}
-
-impl<W: Write> CaptureWriter<W> {
-    /// A writer of records in this framing ([`Framing::JsonLines`] for OTLP/JSON, [`Framing::LengthPrefixed`] for protobuf).
-    ///
-    /// # Errors
-    /// The compressor cannot be set up.
-    pub fn new(output: W, _framing: Framing, _compression: Compression) -> std::io::Result<CaptureWriter<W>> {
-        Ok(CaptureWriter { _output: output })
-    }
-
-    /// Appends a record.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    #[allow(clippy::todo)]
-    pub fn write_record(&mut self, _record: &[u8]) -> std::io::Result<()> {
-        todo!()
-    }
-
-    /// Ends the file and gives the output back.
-    ///
-    /// # Errors
-    /// The rest cannot be written.
-    #[allow(clippy::todo)]
-    pub fn finish(self) -> std::io::Result<W> {
-        todo!()
     }
 }

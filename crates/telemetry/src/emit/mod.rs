@@ -2,6 +2,14 @@
 //!
 //! Borrowed on the way in, appended to a buffer of the caller on the way out.
 
+mod json;
+mod proto;
+mod restamp;
+
+pub use json::otlp_json_into;
+pub use proto::otlp_proto_into;
+pub use restamp::restamp;
+
 use model::{SpanId, SpanKind, TraceId};
 
 /// An attribute's value.
@@ -102,12 +110,6 @@ pub fn otlp_proto(resources: &[ResourceSpans<'_>]) -> Vec<u8> {
     out
 }
 
-/// Appends an `ExportTraceServiceRequest` in protobuf to `out`.
-#[allow(clippy::todo)]
-pub fn otlp_proto_into(_resources: &[ResourceSpans<'_>], _out: &mut Vec<u8>) {
-    todo!()
-}
-
 /// An `ExportTraceServiceRequest` in OTLP/JSON, on one line, without a line feed.
 pub fn otlp_json(resources: &[ResourceSpans<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -115,19 +117,13 @@ pub fn otlp_json(resources: &[ResourceSpans<'_>]) -> Vec<u8> {
     out
 }
 
-/// Appends an `ExportTraceServiceRequest` in OTLP/JSON to `out`, on one line, without a line feed.
-#[allow(clippy::todo)]
-pub fn otlp_json_into(_resources: &[ResourceSpans<'_>], _out: &mut Vec<u8>) {
-    todo!()
-}
-
-/// Gives the spans of a protobuf record fresh identities and times without decoding it: every trace id (links' too) is
-/// xored with `trace_mask`, every span id with `span_mask`, and every time is moved by `shift_ns` (wrapping, so a negative
-/// shift is its two's complement). Relations between spans stay what they were. Works in place.
-///
-/// # Errors
-/// The record is damaged; some of it may have been changed.
-#[allow(clippy::todo)]
-pub fn restamp(_payload: &mut [u8], _trace_mask: u128, _span_mask: u64, _shift_ns: u64) -> Result<(), crate::Poison> {
-    todo!()
+/// OpenTelemetry's number of a span kind.
+fn kind_number(kind: SpanKind) -> u8 {
+    match kind {
+        SpanKind::Internal => 1,
+        SpanKind::Server => 2,
+        SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
+    }
 }

@@ -1,0 +1,12 @@
+//! From a payload's bytes to spans: two walkers (protobuf, JSON) that fill the same draft, and one reduction.
+
+pub(crate) mod detect;
+pub(crate) mod draft;
+pub(crate) mod json;
+pub(crate) mod key;
+pub(crate) mod names;
+pub(crate) mod proto;
+pub(crate) mod recent;
+pub(crate) mod resource;
+pub(crate) mod sink;
+pub(crate) mod wire;

@@ -1,0 +1,61 @@
+//! Who emitted the spans: identity, version, zone, instance. Read once per resource, not per span.
+
+use super::draft::Slots;
+use super::key::Key;
+use super::sink::Work;
+use crate::reduce::names_a_proxy;
+use crate::{Identity, IdentityPart, Oddity};
+use model::{NameId, SpanFlags};
+
+/// The name that OpenTelemetry's SDKs give to a service without one.
+const UNKNOWN: &[u8] = b"unknown_service";
+
+/// What all spans of a resource share.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Resource {
+    pub(crate) service: NameId,
+    pub(crate) version: NameId,
+    pub(crate) zone: NameId,
+    pub(crate) instance: NameId,
+    pub(crate) flags: SpanFlags,
+}
+
+/// Reads a resource's attributes (none at all if it was not there).
+pub(crate) fn resource(slots: &Slots<'_>, identity: &Identity, work: &mut Work) -> Resource {
+    let Work { names, buffer, oddities } = work;
+    buffer.clear();
+    for part in &identity.0 {
+        let text = match part {
+            IdentityPart::Environment => slots.first_text(&[Key::EnvironmentName, Key::Environment]),
+            IdentityPart::Cluster => slots.text(Key::Cluster),
+            IdentityPart::Namespace => slots.first_text(&[Key::ServiceNamespace, Key::K8sNamespace]),
+            IdentityPart::Name => {
+                if slots.text(Key::ServiceName).is_none() {
+                    oddities.count(Oddity::ServiceName);
+                }
+                Some(slots.first_text(&[Key::ServiceName, Key::Deployment]).unwrap_or(UNKNOWN))
+            }
+        };
+        if let Some(text) = text {
+            if !buffer.is_empty() {
+                buffer.push(b'/');
+            }
+            buffer.extend_from_slice(text);
+        }
+    }
+    if buffer.is_empty() {
+        buffer.extend_from_slice(UNKNOWN);
+    }
+    let service = names.intern(buffer, oddities);
+    let mut name = |keys: &[Key]| slots.first_text(keys).map_or(NameId::NONE, |text| names.intern(text, oddities));
+    Resource {
+        service,
+        version: name(&[Key::ServiceVersion]),
+        zone: name(&[Key::Zone]),
+        instance: name(&[Key::ServiceInstance, Key::Pod, Key::Host]),
+        flags: match slots.text(Key::SdkName).is_some_and(names_a_proxy) {
+            true => SpanFlags::PROXY,
+            false => SpanFlags::default(),
+        },
+    }
+}

@@ -1,0 +1,77 @@
+//! Which operation a span is: the most stable name of low cardinality that it has.
+
+use crate::read::draft::{Slots, set};
+use crate::read::key::Key;
+use crate::read::names::Shape;
+use crate::read::sink::Work;
+use model::NameId;
+
+/// Any of these makes the operation something else than the span's name.
+const NAMING: u128 = set(&[
+    Key::HttpRoute,
+    Key::UrlTemplate,
+    Key::RpcService,
+    Key::RpcMethod,
+    Key::DbSummary,
+    Key::DbOperationName,
+    Key::DbOperation,
+    Key::MessagingOperationName,
+    Key::MessagingOperationType,
+    Key::MessagingOperation,
+    Key::DestinationTemplate,
+    Key::DestinationName,
+    Key::Destination,
+]);
+
+/// `http.route`; database operation and collection; messaging operation and destination; rpc service and method;
+/// `url.template`; else the span's name, templated.
+#[inline]
+pub(crate) fn operation(service: NameId, slots: &Slots<'_>, work: &mut Work) -> NameId {
+    let Work { names, buffer, oddities } = work;
+    if slots.any(NAMING)
+        && let Some((text, shape)) = by_attributes(slots, buffer)
+    {
+        return names.operation(service, text, shape, oddities);
+    }
+    names.operation(service, slots.text(Key::SpanName).unwrap_or_default(), Shape::Raw, oddities)
+}
+
+fn by_attributes<'s>(slots: &'s Slots<'_>, buffer: &'s mut Vec<u8>) -> Option<(&'s [u8], Shape)> {
+    if let Some(route) = slots.text(Key::HttpRoute) {
+        return Some((route, Shape::Ready));
+    }
+    if let Some(summary) = slots.text(Key::DbSummary) {
+        return Some((summary, Shape::Raw));
+    }
+    if let Some(operation) = slots.first_text(&[Key::DbOperationName, Key::DbOperation]) {
+        return Some((joined(operation, b' ', slots.first_text(COLLECTIONS), buffer), Shape::Raw));
+    }
+    const DOINGS: &[Key] = &[Key::MessagingOperationName, Key::MessagingOperationType, Key::MessagingOperation];
+    match (slots.first_text(DOINGS), slots.first_text(DESTINATIONS)) {
+        (Some(doing), destination) => return Some((joined(doing, b' ', destination, buffer), Shape::Raw)),
+        (None, Some(destination)) => return Some((destination, Shape::Raw)),
+        (None, None) => {}
+    }
+    match (slots.text(Key::RpcService), slots.text(Key::RpcMethod)) {
+        (_, Some(method)) if method.contains(&b'/') => return Some((method, Shape::Ready)),
+        (Some(service), method) => return Some((joined(service, b'/', method, buffer), Shape::Ready)),
+        (None, Some(method)) => return Some((method, Shape::Ready)),
+        (None, None) => {}
+    }
+    slots.text(Key::UrlTemplate).map(|url| (url, Shape::Ready))
+}
+
+/// Where a query's collection is said.
+const COLLECTIONS: &[Key] = &[Key::DbCollectionName, Key::DbTable, Key::DbMongoCollection, Key::DbCassandraTable];
+/// Where a message's destination is said.
+pub(crate) const DESTINATIONS: &[Key] = &[Key::DestinationTemplate, Key::DestinationName, Key::Destination];
+
+fn joined<'b>(first: &[u8], joint: u8, second: Option<&[u8]>, buffer: &'b mut Vec<u8>) -> &'b [u8] {
+    buffer.clear();
+    buffer.extend_from_slice(first);
+    if let Some(second) = second {
+        buffer.push(joint);
+        buffer.extend_from_slice(second);
+    }
+    buffer
+}
