@@ -1,8 +1,10 @@
 //! All signatures together, and the findings that are open.
 
-use crate::Scene;
+use crate::deviation_front::Fronts;
+use crate::hysteresis::Served;
 use crate::lifecycle::Life;
-use model::{Finding, FindingId, NameId};
+use crate::{Scene, Suspicion, coverage, metastable, retry_amplification};
+use model::{Finding, FindingId, NameId, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +49,10 @@ impl Default for DetectConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Detector {
     config: DetectConfig,
-    lives: BTreeMap<String, Life>,
+    fronts: Fronts,
+    served: Served,
+    /// By signature and subject.
+    lives: BTreeMap<(Signature, String), Life>,
 }
 
 impl Detector {
@@ -56,17 +61,38 @@ impl Detector {
         Detector { config, ..Detector::default() }
     }
 
-    /// Looks at one window and tells the findings that opened, changed or closed in it, sorted by subject and signature.
-    #[allow(clippy::todo)]
+    /// Looks at one window and tells the findings that opened, changed or closed in it, sorted by signature and subject.
+    /// A thin window (completeness below `coverage_min`) neither opens nor closes anything.
     pub fn step(&mut self, scene: &Scene<'_>) -> Vec<Finding> {
-        let _ = scene;
-        todo!()
+        if scene.graph.completeness() < self.config.coverage_min {
+            return Vec::new();
+        }
+        let mut seen: BTreeMap<(Signature, String), Suspicion> = BTreeMap::new();
+        for suspicion in self.look(scene) {
+            seen.entry((suspicion.signature, suspicion.subject.clone())).or_insert(suspicion);
+        }
+        let mut told = Vec::new();
+        for (key, life) in &mut self.lives {
+            if !seen.contains_key(key) {
+                told.extend(life.miss(&self.config, scene));
+            }
+        }
+        for (key, suspicion) in seen {
+            if self.lives.len() >= self.config.findings_max && !self.lives.contains_key(&key) {
+                continue;
+            }
+            let coverage = coverage(scene, suspicion.service);
+            let life = self.lives.entry(key).or_default();
+            told.extend(life.hold(&self.config, scene, suspicion, coverage));
+        }
+        self.lives.retain(|_, life| !life.is_over(&self.config));
+        told.sort_by(|a, b| (a.signature, &a.subject, &a.id).cmp(&(b.signature, &b.subject, &b.id)));
+        told
     }
 
-    /// Open findings (state opened or changed), sorted by id.
-    #[allow(clippy::todo)]
+    /// Open findings (state opened or changed), sorted by signature and subject.
     pub fn open(&self) -> Vec<&Finding> {
-        todo!()
+        self.lives.values().filter_map(|life| life.finding.as_ref()).collect()
     }
 
     /// One open finding.
@@ -75,8 +101,16 @@ impl Detector {
     }
 
     /// Services that an open finding, or a signature about to open one, says are affected: nothing is to be learned of them.
-    #[allow(clippy::todo)]
     pub fn unhealthy(&self) -> BTreeSet<NameId> {
-        todo!()
+        self.lives.values().flat_map(|life| life.affected.iter().copied()).collect()
+    }
+
+    fn look(&mut self, scene: &Scene<'_>) -> Vec<Suspicion> {
+        let deviations = scene.learner.deviations();
+        let mut seen = metastable::look(scene, &self.config);
+        seen.extend(retry_amplification::look(scene, &self.config, &deviations));
+        seen.extend(self.fronts.look(scene, &deviations));
+        seen.extend(self.served.look(scene));
+        seen
     }
 }

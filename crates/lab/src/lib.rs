@@ -12,5 +12,5 @@ pub mod generate;
 pub mod topology;
 mod world;
 
-pub use topology::{Topology, TopologyError, builtin, builtin_names};
+pub use topology::{Topology, TopologyError, builtin, builtin_names, builtin_toml};
 pub use world::{Export, Second, World, WorldConfig};

@@ -23,6 +23,8 @@ pub enum Signal {
     Amplification,
     /// Median time not spent waiting for callees, ms (services).
     Exclusive,
+    /// 99th percentile of a service's own server durations, ms (services).
+    Duration,
     /// 90th percentile of client minus server duration, ms (edges): network and the queue before the server span.
     Gap,
     /// The queue delay that guards report, ms (services).
@@ -30,6 +32,11 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// Does it say that something takes longer (rather than that it fails, or is tried again)?
+    pub fn is_time(self) -> bool {
+        !matches!(self, Signal::ErrorShare | Signal::Amplification)
+    }
+
     /// The signal's name in evidence, unit last.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +44,7 @@ impl Signal {
             Signal::LatencyP99 => "latency_p99_ms",
             Signal::Amplification => "attempts_per_first_attempt",
             Signal::Exclusive => "exclusive_p50_ms",
+            Signal::Duration => "duration_p99_ms",
             Signal::Gap => "client_minus_server_p90_ms",
             Signal::QueueDelay => "queue_delay_ms",
         }

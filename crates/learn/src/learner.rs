@@ -57,7 +57,7 @@ impl LearnConfig {
         let (log, spread_floor, rise_floor, healthy_max) = match signal {
             Signal::ErrorShare => (false, 0.005, 0.03, 0.25),
             Signal::Amplification => (true, 0.02, 0.2, 2.0),
-            Signal::LatencyP99 | Signal::Exclusive | Signal::Gap => (true, 0.1, 5.0, 60_000.0),
+            Signal::LatencyP99 | Signal::Exclusive | Signal::Duration | Signal::Gap => (true, 0.1, 5.0, 60_000.0),
             Signal::QueueDelay => (false, 2.0, 10.0, 1_000.0),
         };
         BaselineConfig {
@@ -278,6 +278,9 @@ impl Learner {
         }
         if let Some(p50_us) = pool.exclusive.quantile_us(500) {
             measured.push((Signal::Exclusive, p50_us as f64 / 1000.0, 0.5 / libm::sqrt(calls)));
+        }
+        if let Some(p99_us) = pool.duration.quantile_us(990) {
+            measured.push((Signal::Duration, p99_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
         }
         if let Some(delay) = reported {
             measured.push((Signal::QueueDelay, delay.low, 0.0));

@@ -1,23 +1,66 @@
 //! What a fleet is: the TOML format of topology files.
-#![allow(clippy::todo)]
+//!
+//! The fields of these types are the keys of the file; a list such as [`Topology::service`] is written as `[[service]]`.
+//! Unknown keys, unknown names and impossible values are errors with a line. A [`Topology`] that exists has been checked.
+
+mod call;
+mod check;
+mod client;
+mod error;
+mod fault;
+mod label;
+mod service;
+
+pub use call::{Call, Way};
+pub use client::Client;
+pub use error::TopologyError;
+pub use fault::{Fault, FaultKind};
+pub use label::Label;
+pub use service::{Balance, Distribution, Holds, Operation, Order, Protocol, Queue, Service, SpanStart};
+
+use serde::Deserialize;
 
 /// A fleet, its clients and its faults.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Topology {
-    /// The fleet's name.
+    /// The fleet's name; also `deployment.environment.name` of its spans.
     pub name: String,
+    /// How long a message takes from one service to another, one way, in microseconds.
+    #[serde(default = "default_latency_us")]
+    pub network_latency_us: u64,
+    /// How spans leave the fleet: `[telemetry]`.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+    /// The services: `[[service]]`.
+    #[serde(default)]
+    pub service: Vec<Service>,
+    /// The clients: `[[client]]`.
+    #[serde(default)]
+    pub client: Vec<Client>,
+    /// What goes wrong, and when: `[[fault]]`.
+    #[serde(default)]
+    pub fault: Vec<Fault>,
 }
 
-/// Why a topology cannot be used. Displays line, what is wrong and how to mend it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}{}", hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
-pub struct TopologyError {
-    /// The line in the file, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub what: String,
-    /// How to mend it, if that can be guessed.
-    pub hint: Option<String>,
+/// How spans leave the fleet.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// How long an exporter collects spans before it sends them, in milliseconds.
+    pub flush_ms: u64,
+    /// An exporter sends earlier when it holds this many spans.
+    pub batch_max: usize,
+    /// The share of traces that is kept (head sampling); below 1 spans carry `tracestate: ot=th:…`.
+    pub sample: f64,
+    /// Do client spans say their attempt number (`http.request.resend_count`)?
+    pub attempt_numbers: bool,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Telemetry { flush_ms: 500, batch_max: 512, sample: 1.0, attempt_numbers: true }
+    }
 }
 
 impl Topology {
@@ -26,18 +69,55 @@ impl Topology {
     /// # Errors
     /// The first thing that is wrong, with its line.
     pub fn from_toml(text: &str) -> Result<Topology, TopologyError> {
-        let _ = text;
-        todo!()
+        let topology: Topology = toml::from_str(text).map_err(|error| TopologyError::parse(text, &error))?;
+        check::check(&topology, text)?;
+        Ok(topology)
+    }
+
+    /// The same fleet with `factor` times the load and `factor` times the workers and queue lengths (at least one), so
+    /// that it is about as busy. For `generate`, which must reach a wanted span rate.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Topology {
+        let scale = |count: u32| (f64::from(count) * factor).round().clamp(1.0, 1e6) as u32;
+        let mut topology = self.clone();
+        for service in &mut topology.service {
+            service.workers = scale(service.workers);
+            service.queue.length = service.queue.length.map(scale);
+        }
+        for client in &mut topology.client {
+            client.rate_rps *= factor;
+        }
+        topology
+    }
+
+    /// The same fleet on which nothing goes wrong.
+    #[must_use]
+    pub fn without_faults(&self) -> Topology {
+        Topology { fault: Vec::new(), ..self.clone() }
     }
 }
 
-/// A topology that comes with the program: `shop`.
+const BUILTIN: [(&str, &str); 3] = [
+    ("shop", include_str!("../../topologies/shop.toml")),
+    ("payments", include_str!("../../topologies/payments.toml")),
+    ("twelve", include_str!("../../topologies/twelve.toml")),
+];
+
+/// A topology that comes with the program, by name.
 pub fn builtin(name: &str) -> Option<Topology> {
-    let _ = name;
-    todo!()
+    builtin_toml(name).map(|text| Topology::from_toml(text).expect("a test reads every built-in topology"))
+}
+
+/// The text of a topology that comes with the program: an example to start from.
+pub fn builtin_toml(name: &str) -> Option<&'static str> {
+    BUILTIN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 /// The names that [`builtin`] knows.
-pub fn builtin_names() -> &'static [&'static str] {
-    &["shop"]
+pub fn builtin_names() -> impl Iterator<Item = &'static str> {
+    BUILTIN.iter().map(|(name, _)| *name)
+}
+
+fn default_latency_us() -> u64 {
+    250
 }

@@ -1,8 +1,39 @@
-//! The fleet in motion.
-#![allow(clippy::todo)]
+//! The fleet in motion: a discrete-event simulation.
+//!
+//! Invariants: time never goes back; every request that was offered ends exactly once as good, failed or shed; nothing
+//! depends on anything but topology, seed and commands.
+
+mod agenda;
+mod arena;
+mod calls;
+mod clients;
+mod dice;
+mod encode;
+mod faults;
+mod guard;
+mod obey;
+mod plan;
+mod record;
+mod serve;
+mod spans;
+mod state;
+mod tally;
+
+pub use record::Export;
+pub use tally::Second;
 
 use crate::Topology;
-use model::{Command, GuardReport, LEVELS};
+use agenda::Agenda;
+use arena::{Arena, Key};
+use dice::Dice;
+use guard::Guard;
+use model::GuardReport;
+use obey::Control;
+use plan::Plan;
+use record::Answer;
+use state::{Edge, Instance, Job, Pending, Population};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How a world starts.
 #[derive(Clone, Debug, Default)]
@@ -11,79 +42,247 @@ pub struct WorldConfig {
     pub seed: u64,
     /// The Unix time of the world's beginning, in nanoseconds.
     pub start_unix_ns: u64,
-    /// Do guards obey commands? If not, commands are counted and ignored.
+    /// Do guards obey commands? If not, commands are verified and then ignored.
     pub obey: bool,
 }
 
-/// One batch of spans as one instance's exporter sends it.
-#[derive(Clone, Debug)]
-pub struct Export {
-    /// When it is sent, Unix nanoseconds.
-    pub at_ns: u64,
-    /// The service.
-    pub service: String,
-    /// How many spans it holds.
-    pub spans: usize,
-}
-
-/// One virtual second of the whole fleet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Second {
-    /// Requests that clients began.
-    pub offered: u64,
-    /// Requests that were answered well within the client's patience.
-    pub good: u64,
-    /// Requests that failed for good.
-    pub failed: u64,
-    /// Requests whose last answer was a refusal on purpose.
-    pub shed: u64,
-    /// Calls between services, and of clients, that were first attempts.
-    pub first_attempts: u64,
-    /// All calls, retries included.
-    pub attempts: u64,
-    /// Refusals on purpose anywhere in the fleet, by criticality, lowest first.
-    pub sheds: [u64; LEVELS],
-}
-
 /// A fleet in virtual time. Times are nanoseconds since the world's beginning unless they say Unix.
-pub struct World;
+pub struct World {
+    plan: Arc<Plan>,
+    start_unix_ns: u64,
+    now_ns: u64,
+    agenda: Agenda<Event>,
+    jobs: Arena<Job>,
+    calls: Arena<Pending>,
+    instances: Vec<Instance>,
+    edges: Vec<Edge>,
+    populations: Vec<Population>,
+    /// Streams of chance: service times and errors; everything about calls; ids.
+    work_dice: Dice,
+    call_dice: Dice,
+    ids: Ids,
+    control: Control,
+    arrivals: Arrivals,
+    telemetry: Telemetry,
+    exports: Vec<Export>,
+    reports: Vec<GuardReport>,
+    second: Second,
+    tally: Vec<Second>,
+    total: Second,
+    alive: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Arrive { client: u32 },
+    Deliver { job: Key },
+    WorkDone { job: Key },
+    Reply { call: Key, answer: Answer },
+    Timers { edge: u32 },
+    GiveUp { call: Key },
+    Repeat { call: Key },
+    Flush { instance: u32 },
+    SecondEnds,
+    FaultBegins { fault: u32 },
+    FaultEnds { fault: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrivals {
+    Come,
+    Stopped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telemetry {
+    Kept,
+    Discarded,
+}
+
+/// Trace and span ids: a counter through a bijection, so they never repeat.
+struct Ids {
+    salt: u64,
+    next: u64,
+}
+
+const SECOND_NS: u64 = 1_000_000_000;
 
 impl World {
     /// A world at time 0.
     pub fn new(topology: Topology, config: WorldConfig) -> World {
-        let _ = (topology, config);
-        todo!()
+        let plan = Arc::new(Plan::new(&topology));
+        let dice = |stream| Dice::new(config.seed, stream);
+        let instances = plan.instances.iter().map(|instance| Instance {
+            service: instance.service,
+            queue: VecDeque::new(),
+            busy: 0,
+            workers: plan.services[instance.service as usize].workers,
+            slowness: 1.0,
+            errors: 0.0,
+            guard: Guard::new(&plan, instance),
+            spans: Vec::new(),
+        });
+        let edges = plan.edges.iter().map(|edge| {
+            let callers = edge.caller.map_or(0, |caller| plan.services[caller as usize].instances.len() as u32);
+            Edge::new(edge, callers)
+        });
+        let populations =
+            (0..plan.clients.len()).map(|client| Population { dice: dice(16 + client as u64), surge: 1.0 });
+        let mut world = World {
+            start_unix_ns: config.start_unix_ns,
+            now_ns: 0,
+            agenda: Agenda::new(),
+            jobs: Arena::new(),
+            calls: Arena::new(),
+            instances: instances.collect(),
+            edges: edges.collect(),
+            populations: populations.collect(),
+            work_dice: dice(1),
+            call_dice: dice(2),
+            ids: Ids { salt: dice(3).bits(), next: 0 },
+            control: Control::new(&plan, config.obey),
+            arrivals: Arrivals::Come,
+            telemetry: Telemetry::Kept,
+            exports: Vec::new(),
+            reports: Vec::new(),
+            second: Second::default(),
+            tally: Vec::new(),
+            total: Second::default(),
+            alive: 0,
+            plan,
+        };
+        world.begin();
+        world
     }
 
     /// Lets everything happen up to `t_ns` after the beginning, inclusive.
     pub fn run_until(&mut self, t_ns: u64) {
-        let _ = t_ns;
-        todo!()
+        while let Some((at_ns, event)) = self.agenda.pop(t_ns) {
+            self.now_ns = at_ns;
+            self.happen(event);
+        }
+        self.now_ns = self.now_ns.max(t_ns);
     }
 
     /// Virtual nanoseconds since the beginning.
     pub fn now_ns(&self) -> u64 {
-        todo!()
+        self.now_ns
+    }
+
+    /// The same as Unix time.
+    pub fn now_unix_ns(&self) -> u64 {
+        self.start_unix_ns + self.now_ns
     }
 
     /// What exporters have sent since the last call, in the order of sending.
     pub fn take_exports(&mut self) -> Vec<Export> {
-        todo!()
+        std::mem::take(&mut self.exports)
+    }
+
+    /// From now on spans are thrown away as they end, for runs in which nobody reads them.
+    pub fn discard_spans(&mut self) {
+        self.telemetry = Telemetry::Discarded;
+    }
+
+    /// From now on no new requests come; what is under way goes on.
+    pub fn stop_arrivals(&mut self) {
+        self.arrivals = Arrivals::Stopped;
     }
 
     /// What guards have reported since the last call: one report an instance a virtual second.
     pub fn take_reports(&mut self) -> Vec<GuardReport> {
-        todo!()
-    }
-
-    /// A command arrives at every guard. `broker_ms` is the record's broker time, Unix milliseconds.
-    pub fn command(&mut self, command: &Command, broker_ms: u64) {
-        let _ = (command, broker_ms);
-        todo!()
+        std::mem::take(&mut self.reports)
     }
 
     /// The seconds that have ended, from the first.
     pub fn tally(&self) -> &[Second] {
-        todo!()
+        &self.tally
     }
+
+    /// Everything counted since the beginning, the running second included.
+    pub fn total(&self) -> Second {
+        let mut total = self.total;
+        total.add(&self.second);
+        total
+    }
+
+    /// Clients' requests that have not ended yet.
+    pub fn in_flight(&self) -> u64 {
+        self.alive
+    }
+
+    /// The names of the services and how many requests wait and are worked on in each, over its instances.
+    pub fn load(&self) -> impl Iterator<Item = (&str, usize, u32)> {
+        self.plan.services.iter().map(|service| {
+            let range = service.instances.start as usize..service.instances.end as usize;
+            let instances = &self.instances[range];
+            let queued = instances.iter().map(|instance| instance.queue.len()).sum();
+            (service.name.as_str(), queued, instances.iter().map(|instance| instance.busy).sum())
+        })
+    }
+
+    fn begin(&mut self) {
+        for fault in 0..self.plan.faults.len() as u32 {
+            let plan = &self.plan.faults[fault as usize];
+            self.agenda.put(plan.start_ns, Event::FaultBegins { fault });
+            self.agenda.put(plan.end_ns, Event::FaultEnds { fault });
+        }
+        for client in 0..self.populations.len() as u32 {
+            self.plan_arrival(client);
+        }
+        let count = self.instances.len() as u64;
+        for instance in 0..self.instances.len() as u32 {
+            // exporters do not beat in time with each other
+            let offset = self.plan.flush_ns * u64::from(instance + 1) / count;
+            self.agenda.put(offset.max(1), Event::Flush { instance });
+        }
+        self.agenda.put(SECOND_NS, Event::SecondEnds);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrive { client } => self.arrive(client),
+            Event::Deliver { job } => self.deliver(job),
+            Event::WorkDone { job } => self.work_done(job),
+            Event::Reply { call, answer } => self.reply(call, answer),
+            Event::Timers { edge } => self.timers(edge),
+            Event::GiveUp { call } => self.give_up(call),
+            Event::Repeat { call } => self.repeat(call),
+            Event::Flush { instance } => {
+                self.flush(instance);
+                self.agenda.put(self.now_ns + self.plan.flush_ns, Event::Flush { instance });
+            }
+            Event::SecondEnds => self.second_ends(),
+            Event::FaultBegins { fault } => self.fault_begins(fault),
+            Event::FaultEnds { fault } => self.fault_ends(fault),
+        }
+    }
+
+    fn second_ends(&mut self) {
+        self.total.add(&self.second);
+        self.tally.push(std::mem::take(&mut self.second));
+        self.obey();
+        self.report();
+        self.agenda.put(self.now_ns + SECOND_NS, Event::SecondEnds);
+    }
+}
+
+impl Ids {
+    fn span(&mut self) -> u64 {
+        self.next += 1;
+        mix(self.next ^ self.salt).max(1)
+    }
+
+    fn trace(&mut self) -> u128 {
+        let high = self.span();
+        u128::from(high) << 64 | u128::from(self.span())
+    }
+}
+
+/// SplitMix64's finaliser (Steele, Lea, Flood, 2014): a bijection of 64 bits.
+pub(crate) fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
 }

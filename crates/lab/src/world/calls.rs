@@ -1,0 +1,267 @@
+//! The caller's side: attempts, deadlines, repetitions.
+
+use super::arena::Key;
+use super::record::{Answer, Retry};
+use super::state::{Baggage, Job, Owner, Pending, Phase};
+use super::{Event, World};
+use crate::topology::Balance;
+use model::Failure;
+
+impl World {
+    /// Begins a call. [`Key::NONE`] if it has ended at once.
+    pub(super) fn call(&mut self, edge: u32, owner: Owner, caller: Option<u32>, parent: u64, baggage: Baggage) -> Key {
+        if let (Some(ratio), Some(place)) = (self.plan.edges[edge as usize].budget, caller) {
+            let number = self.number(place);
+            self.edges[edge as usize].earn(number, ratio);
+        }
+        let pending = Pending {
+            baggage,
+            owner,
+            edge,
+            caller,
+            parent,
+            attempt: 1,
+            span: 0,
+            started_ns: self.now_ns,
+            job: Key::NONE,
+        };
+        self.second.first_attempts += 1;
+        if let Some(place) = caller {
+            self.instances[place as usize].guard.first_attempt(edge);
+        }
+        let key = self.calls.insert(pending);
+        self.attempt(key)
+    }
+
+    /// Sends one attempt. Gives the call's key, or [`Key::NONE`] if it has ended at once.
+    fn attempt(&mut self, key: Key) -> Key {
+        let Some(call) = self.calls.get_mut(key) else { return Key::NONE };
+        let plan = self.plan.clone();
+        let edge = call.edge;
+        let edge_plan = &plan.edges[edge as usize];
+        self.second.attempts += 1;
+        call.started_ns = self.now_ns;
+        call.span = self.ids.span();
+        if let Owner::Client = call.owner {
+            // each try of a browser or an app is a trace of its own
+            call.baggage.trace = self.ids.trace();
+        }
+        let guard = call.caller.map(|place| &mut self.instances[place as usize].guard);
+        let timeout_ns = guard.as_ref().and_then(|guard| guard.timeout_ns(edge)).unwrap_or(edge_plan.timeout_ns);
+        if let Some(guard) = guard
+            && !guard.may_call(edge)
+        {
+            let refused = Answer::Failed { failure: Failure::Shed, retry: Retry::Forbidden };
+            self.attempt_ends(key, refused);
+            return Key::NONE;
+        }
+        let Some(call) = self.calls.get_mut(key) else { return Key::NONE };
+        let deadline_ns = self.now_ns + timeout_ns;
+        let mut baggage = call.baggage;
+        baggage.deadline_ns = baggage.deadline_ns.min(deadline_ns);
+        let parent = if call.caller.is_some() { call.span } else { 0 };
+        let attempt = call.attempt;
+        let job = self.send(edge, key, parent, attempt, baggage);
+        if let Some(call) = self.calls.get_mut(key) {
+            call.job = job;
+        }
+        self.set_timer(edge, deadline_ns, key);
+        key
+    }
+
+    /// Sends a request on its way, unless it is lost there.
+    pub(super) fn send(&mut self, edge: u32, asked_by: Key, parent: u64, attempt: u8, baggage: Baggage) -> Key {
+        if self.call_dice.chance(self.edges[edge as usize].loss) {
+            return Key::NONE;
+        }
+        let instance = self.choose(edge);
+        let span = self.ids.span();
+        let job = self.jobs.insert(Job {
+            baggage,
+            asked_by,
+            edge,
+            instance,
+            attempt,
+            span,
+            parent,
+            arrived_ns: self.now_ns,
+            started_ns: self.now_ns,
+            work_done_ns: self.now_ns,
+            phase: Phase::Waiting,
+            next_edge: 0,
+            waiting_for: 0,
+            pending: Vec::new(),
+            answer: Answer::Good,
+        });
+        self.agenda.put_in_line(self.now_ns + self.plan.latency_ns, Event::Deliver { job });
+        job
+    }
+
+    /// A message goes to its queue; nobody waits for it.
+    pub(super) fn produce(&mut self, edge: u32, place: u32, parent: u64, baggage: Baggage) {
+        let span = self.ids.span();
+        self.producer_span(edge, place, span, parent, baggage);
+        // whoever consumes it later does so for its own sake
+        self.send(edge, Key::NONE, span, 1, Baggage { deadline_ns: u64::MAX, ..baggage });
+    }
+
+    /// The callee answers, if anybody still listens.
+    pub(super) fn reply(&mut self, key: Key, answer: Answer) {
+        if self.calls.get(key).is_some() {
+            self.client_span(key, answer);
+            self.attempt_ends(key, answer);
+        }
+    }
+
+    /// The deadline of the earliest attempts on an edge has come.
+    pub(super) fn timers(&mut self, edge: u32) {
+        self.edges[edge as usize].armed = false;
+        while let Some((deadline_ns, key)) = self.edges[edge as usize].timers.front().copied() {
+            let alive = self.calls.get(key).is_some();
+            if alive && deadline_ns > self.now_ns {
+                self.edges[edge as usize].armed = true;
+                self.agenda.put(deadline_ns, Event::Timers { edge });
+                return;
+            }
+            self.edges[edge as usize].timers.pop_front();
+            if alive {
+                self.give_up(key);
+            }
+            if self.edges[edge as usize].armed {
+                // giving up may have begun another attempt on this edge, which armed it again
+                return;
+            }
+        }
+    }
+
+    /// A caller has waited long enough.
+    pub(super) fn give_up(&mut self, key: Key) {
+        let Some(call) = self.calls.get(key) else { return };
+        let answer = Answer::Failed { failure: Failure::Timeout, retry: Retry::Allowed };
+        if self.plan.edges[call.edge as usize].cancel {
+            self.cancel(call.job);
+        }
+        self.client_span(key, answer);
+        self.attempt_ends(key, answer);
+    }
+
+    /// The caller of a call is no longer there: nobody waits, and the callee hears of it.
+    pub(super) fn abandon(&mut self, key: Key) {
+        let Some(call) = self.calls.get(key) else { return };
+        let (job, waiting) = (call.job, call.started_ns <= self.now_ns);
+        if waiting {
+            self.client_span(key, Answer::Failed { failure: Failure::Cancelled, retry: Retry::Forbidden });
+        }
+        self.calls.remove(key);
+        self.cancel(job);
+    }
+
+    /// The wait before a repetition is over.
+    pub(super) fn repeat(&mut self, key: Key) {
+        self.attempt(key);
+    }
+
+    /// What comes after an attempt: another one, or the end of the call.
+    fn attempt_ends(&mut self, key: Key, answer: Answer) {
+        let Some(call) = self.calls.get(key) else { return };
+        let (edge, caller, attempt) = (call.edge, call.caller, call.attempt);
+        if let Answer::Failed { retry, .. } = answer
+            && self.repeats(edge, caller, attempt, retry)
+        {
+            let renewed = self.calls.renew(key);
+            let wait_ns = self.backoff_ns(edge, attempt);
+            if let Some(call) = self.calls.get_mut(renewed) {
+                call.attempt += 1;
+                call.job = Key::NONE;
+                // not under way until the wait is over
+                call.started_ns = self.now_ns + wait_ns;
+                let owner = call.owner;
+                self.relink(owner, key, renewed);
+            }
+            self.agenda.put(self.now_ns + wait_ns, Event::Repeat { call: renewed });
+            return;
+        }
+        let Some(call) = self.calls.remove(key) else { return };
+        match call.owner {
+            Owner::Job(job) => self.owner_hears(job, edge, answer),
+            Owner::Client => self.client_hears(call.baggage.criticality, answer),
+        }
+    }
+
+    /// Is a failed attempt repeated?
+    fn repeats(&mut self, edge: u32, caller: Option<u32>, attempt: u8, retry: Retry) -> bool {
+        let plan = &self.plan.edges[edge as usize];
+        if attempt > plan.retries || (retry == Retry::Forbidden && plan.honours_no_retry) {
+            return false;
+        }
+        let Some(place) = caller else { return true };
+        let plain = plan.budget.is_none() || {
+            let number = self.number(place);
+            self.edges[edge as usize].spend(number)
+        };
+        let allowed = plain && self.instances[place as usize].guard.may_retry(edge);
+        self.second.retries_refused += u64::from(!allowed);
+        allowed
+    }
+
+    /// Doubling, with a share drawn by chance.
+    fn backoff_ns(&mut self, edge: u32, attempt: u8) -> u64 {
+        let plan = &self.plan.edges[edge as usize];
+        let full = plan.backoff_ns * f64::from(1u32 << u32::from(attempt - 1).min(16));
+        (full * (1.0 - plan.jitter * self.call_dice.uniform())) as u64 + 1
+    }
+
+    /// The owner's list of calls names the renewed key instead of the old one.
+    fn relink(&mut self, owner: Owner, old: Key, renewed: Key) {
+        let Owner::Job(job) = owner else { return };
+        let Some(job) = self.jobs.get_mut(job) else { return };
+        for key in job.pending.iter_mut().filter(|key| **key == old) {
+            *key = renewed;
+        }
+    }
+
+    /// One event for the earliest deadline of an edge is enough as long as deadlines come in order.
+    fn set_timer(&mut self, edge: u32, deadline_ns: u64, key: Key) {
+        let timers = &mut self.edges[edge as usize];
+        if timers.timers.back().is_some_and(|(last_ns, _)| *last_ns > deadline_ns) {
+            self.agenda.put(deadline_ns, Event::GiveUp { call: key });
+            return;
+        }
+        timers.timers.push_back((deadline_ns, key));
+        if !timers.armed {
+            timers.armed = true;
+            let first_ns = timers.timers.front().map_or(deadline_ns, |(first_ns, _)| *first_ns);
+            self.agenda.put(first_ns.max(self.now_ns), Event::Timers { edge });
+        }
+    }
+
+    /// Which instance of the callee.
+    fn choose(&mut self, edge: u32) -> u32 {
+        let service = &self.plan.services[self.plan.edges[edge as usize].callee as usize];
+        let (first, count) = (service.instances.start, service.instances.len() as u32);
+        let load = |place: u32| {
+            let instance = &self.instances[place as usize];
+            instance.queue.len() + instance.busy as usize
+        };
+        match service.balance {
+            _ if count == 1 => first,
+            Balance::RoundRobin => {
+                let turn = &mut self.edges[edge as usize].turn;
+                *turn = (*turn + 1) % count;
+                first + *turn
+            }
+            Balance::Random => first + self.call_dice.below(count),
+            Balance::LeastOfTwo => {
+                let one = first + self.call_dice.below(count);
+                let two = first + self.call_dice.below(count);
+                if load(two) < load(one) { two } else { one }
+            }
+        }
+    }
+
+    /// An instance's number within its service.
+    fn number(&self, place: u32) -> usize {
+        let service = self.plan.instances[place as usize].service;
+        (place - self.plan.services[service as usize].instances.start) as usize
+    }
+}

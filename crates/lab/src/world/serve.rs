@@ -1,0 +1,234 @@
+//! The callee's side: a request arrives, waits, is worked on, calls others, and is answered.
+
+use super::arena::Key;
+use super::guard::{Ask, Verdict};
+use super::record::{Answer, Retry};
+use super::state::{Owner, Phase};
+use super::{Event, World};
+use crate::topology::{Holds, Order};
+use model::{Failure, SpanKind};
+
+impl World {
+    /// A request reaches its instance.
+    pub(super) fn deliver(&mut self, key: Key) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        job.arrived_ns = self.now_ns;
+        job.started_ns = self.now_ns;
+        let place = job.instance;
+        if job.phase == Phase::Cancelled {
+            self.jobs.remove(key);
+            return;
+        }
+        let instance = &mut self.instances[place as usize];
+        let operation = &self.plan.operations[self.plan.edges[job.edge as usize].operation as usize];
+        let ask = Ask {
+            criticality: job.baggage.criticality,
+            cohort: job.baggage.cohort,
+            deadline_ns: job.baggage.deadline_ns,
+            operation: &operation.name,
+            queued: instance.queue.len(),
+            busy: instance.busy,
+            workers: instance.workers,
+        };
+        if let Verdict::Refuse(retry) = instance.guard.admit(self.now_ns, &ask) {
+            self.refuse(key, retry);
+        } else if instance.busy < instance.workers {
+            self.start(key);
+        } else if instance.queue.len() < self.plan.services[instance.service as usize].length_max {
+            instance.queue.push_back(key);
+        } else {
+            self.second.overflows += 1;
+            self.answer(key, Answer::Failed { failure: Failure::Unavailable, retry: Retry::Allowed });
+        }
+    }
+
+    /// Free workers take up what waits.
+    pub(super) fn take_up_work(&mut self, place: u32) {
+        loop {
+            let instance = &mut self.instances[place as usize];
+            if instance.busy >= instance.workers {
+                return;
+            }
+            let lifo = self.plan.services[instance.service as usize].order == Order::Lifo;
+            let next = if lifo { instance.queue.pop_back() } else { instance.queue.pop_front() };
+            let Some(key) = next else { return };
+            let Some(job) = self.jobs.get_mut(key) else { continue };
+            if job.phase == Phase::Cancelled {
+                self.jobs.remove(key);
+                continue;
+            }
+            match instance.guard.take_up(self.now_ns, job.baggage.deadline_ns) {
+                Verdict::Admit => self.start(key),
+                Verdict::Refuse(retry) => self.refuse(key, retry),
+            }
+        }
+    }
+
+    /// What has waited longer than `older_than_ns`, or for nobody, is dropped and answered "do not retry".
+    pub(super) fn purge(&mut self, place: u32, older_than_ns: u64, operation: Option<&str>) {
+        let plan = self.plan.clone();
+        let instance = &mut self.instances[place as usize];
+        let mut queue = std::mem::take(&mut instance.queue);
+        let mut dropped = Vec::new();
+        let (jobs, now_ns) = (&self.jobs, self.now_ns);
+        queue.retain(|key| {
+            let Some(job) = jobs.get(*key) else { return false };
+            let name = &plan.operations[plan.edges[job.edge as usize].operation as usize].name;
+            let meant = operation.is_none_or(|only| only == name);
+            let purged = meant && instance.guard.purges(now_ns, job.arrived_ns, job.baggage.deadline_ns, older_than_ns);
+            if purged {
+                dropped.push(*key);
+            }
+            !purged
+        });
+        instance.queue = queue;
+        for key in dropped {
+            self.refuse(key, Retry::Forbidden);
+        }
+    }
+
+    /// A worker begins.
+    fn start(&mut self, key: Key) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        let instance = &mut self.instances[job.instance as usize];
+        let operation = &self.plan.operations[self.plan.edges[job.edge as usize].operation as usize];
+        instance.busy += 1;
+        job.started_ns = self.now_ns;
+        job.phase = Phase::Working;
+        let work_ns = self.work_dice.duration_ns(operation.law, instance.slowness);
+        self.agenda.put(self.now_ns + work_ns, Event::WorkDone { job: key });
+    }
+
+    /// The service's own work on a request is done; now it calls others.
+    pub(super) fn work_done(&mut self, key: Key) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        let place = job.instance;
+        let plan = self.plan.clone();
+        let operation = &plan.operations[plan.edges[job.edge as usize].operation as usize];
+        if operation.internal_span.is_some() {
+            self.internal_span(key);
+        }
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        let cancelled = job.phase == Phase::Cancelled;
+        job.phase = Phase::Calling;
+        job.work_done_ns = self.now_ns;
+        job.next_edge = operation.edges.start;
+        if plan.services[operation.service as usize].holds == Holds::Work {
+            self.instances[place as usize].busy -= 1;
+            self.take_up_work(place);
+        }
+        let errors = self.instances[place as usize].errors;
+        let failed = self.work_dice.chance(1.0 - (1.0 - errors) * (1.0 - operation.error_share));
+        if cancelled {
+            self.answer(key, Answer::Failed { failure: Failure::Cancelled, retry: Retry::Forbidden });
+        } else if failed {
+            self.answer(key, Answer::Failed { failure: Failure::Error, retry: Retry::Allowed });
+        } else {
+            self.go_on(key);
+        }
+    }
+
+    /// The next calls of a request, or its answer.
+    pub(super) fn go_on(&mut self, key: Key) {
+        let plan = self.plan.clone();
+        loop {
+            let Some(job) = self.jobs.get_mut(key) else { return };
+            let end = plan.operations[plan.edges[job.edge as usize].operation as usize].edges.end;
+            if job.answer != Answer::Good || job.next_edge >= end {
+                let answer = job.answer;
+                return self.answer(key, answer);
+            }
+            let (from, place, span, baggage) = (job.next_edge, job.instance, job.span, job.baggage);
+            let mut to = from + 1;
+            while to < end && plan.edges[to as usize].parallel {
+                to += 1;
+            }
+            job.next_edge = to;
+            // held up while the group begins, so that a call that fails at once does not end the request
+            job.waiting_for = 1;
+            for edge in from..to {
+                if !self.call_dice.chance(plan.edges[edge as usize].probability) {
+                    continue;
+                }
+                if plan.edges[edge as usize].kind == SpanKind::Producer {
+                    self.produce(edge, place, span, baggage);
+                    continue;
+                }
+                let Some(job) = self.jobs.get_mut(key) else { return };
+                job.waiting_for += 1;
+                let call = self.call(edge, Owner::Job(key), Some(place), span, baggage);
+                if plan.cancels
+                    && let Some(job) = self.jobs.get_mut(key)
+                {
+                    job.pending.push(call);
+                }
+            }
+            let Some(job) = self.jobs.get_mut(key) else { return };
+            job.waiting_for -= 1;
+            if job.waiting_for > 0 {
+                return;
+            }
+            job.pending.clear();
+        }
+    }
+
+    /// A call that a request waits for has ended.
+    pub(super) fn owner_hears(&mut self, key: Key, edge: u32, answer: Answer) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if !self.plan.edges[edge as usize].optional && job.answer == Answer::Good {
+            job.answer = answer;
+        }
+        job.waiting_for -= 1;
+        if job.waiting_for == 0 {
+            job.pending.clear();
+            self.go_on(key);
+        }
+    }
+
+    /// A caller that has given up takes its request back.
+    pub(super) fn cancel(&mut self, key: Key) {
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if job.phase != Phase::Calling {
+            // whoever works on it, or would have begun, sees it
+            job.phase = Phase::Cancelled;
+            return;
+        }
+        let pending = std::mem::take(&mut job.pending);
+        self.answer(key, Answer::Failed { failure: Failure::Cancelled, retry: Retry::Forbidden });
+        for call in pending {
+            self.abandon(call);
+        }
+    }
+
+    /// A refusal on purpose.
+    fn refuse(&mut self, key: Key, retry: Retry) {
+        if let Some(job) = self.jobs.get(key) {
+            self.second.sheds[job.baggage.criticality.index()] += 1;
+            self.answer(key, Answer::Failed { failure: Failure::Shed, retry });
+        }
+    }
+
+    /// A request ends: its span, its worker, its caller.
+    fn answer(&mut self, key: Key, answer: Answer) {
+        let Some(job) = self.jobs.remove(key) else { return };
+        self.server_span(&job, answer);
+        let instance = &mut self.instances[job.instance as usize];
+        let worked = job.phase == Phase::Calling;
+        if worked {
+            instance.guard.completed(job.hold_ns(self.now_ns, &self.plan));
+        }
+        let service = &self.plan.services[instance.service as usize];
+        if self.plan.edges[job.edge as usize].kind == SpanKind::Client {
+            if worked && self.calls.get(job.asked_by).is_none() {
+                self.second.wasted += 1;
+            }
+            let reply = Event::Reply { call: job.asked_by, answer };
+            self.agenda.put_in_line(self.now_ns + self.plan.latency_ns, reply);
+        }
+        // a request that was refused never had a worker; one that only held it for its own work has given it back
+        if worked && service.holds == Holds::Request {
+            instance.busy -= 1;
+            self.take_up_work(job.instance);
+        }
+    }
+}
