@@ -152,3 +152,6 @@ pub fn verify_chain<'a>(
     }
     Ok(last.map_or(GENESIS, |(_, hash)| hash))
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,3 +137,6 @@ fn lines(text: &str) -> Result<Vec<(usize, Vec<String>)>, KeyFileError> {
     }
     Ok(lines)
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,3 +122,6 @@ impl OrderGate {
         Ok(order)
     }
 }
+
+#[cfg(test)]
+mod tests;

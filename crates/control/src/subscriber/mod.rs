@@ -323,3 +323,6 @@ impl Subscriber {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
