@@ -7,11 +7,17 @@
 //! trace's hash) remembers it and counts it, [`Shard::close_until`] gives the shard's [`Part`] of every window that the
 //! low watermark has passed, and the [`Merger`] makes one [`model::Window`] of the parts of all shards.
 
+mod shard;
+
 mod config;
 mod grace;
 mod merger;
+mod names;
+mod opens;
 mod part;
-mod shard;
+mod rows;
+mod settle;
+mod store;
 mod watermark;
 
 pub use config::{Counting, Labels, ShardConfig};
@@ -20,3 +26,6 @@ pub use merger::{Merger, MergerConfig};
 pub use part::Part;
 pub use shard::{Shard, ShardCounters};
 pub use watermark::{Admit, PartitionId, WatermarkConfig, Watermarks};
+
+#[cfg(test)]
+mod tests;

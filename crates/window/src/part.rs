@@ -1,7 +1,7 @@
 //! One shard's share of a window.
 
-use crate::part::hints::Hints;
-use model::Window;
+use crate::rows::{FailedBucket, Open, Pool, Ranked, Route};
+use model::{EdgeRow, FlowRow, ServiceRow, Window};
 use serde::{Deserialize, Serialize};
 
 /// One shard's share of a closed window: its rows, and what only the [`crate::Merger`] can turn into facts (addresses
@@ -9,7 +9,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     pub(crate) window: Window,
-    pub(crate) hints: Hints,
+    /// One for each row in `window.edges`, in the same order.
+    pub(crate) hints: Vec<EdgeHint>,
+    /// What paired calls taught, sorted.
+    pub(crate) routes: Vec<Route>,
+}
+
+/// What an edge row lacks until all shards' shares are together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EdgeHint {
+    pub(crate) exemplars: Vec<Ranked>,
+    pub(crate) failed: Vec<FailedBucket>,
+    pub(crate) said_timeout_us: u64,
 }
 
 impl Part {
@@ -18,16 +29,43 @@ impl Part {
         self.window.end_ns
     }
 
-    /// The rows as this shard alone saw them.
+    /// The rows as this shard alone saw them: unpaired calls not yet resolved, no exemplars, no timeouts.
     pub fn window(&self) -> &Window {
         &self.window
     }
-}
 
-pub(crate) mod hints {
-    //! Placeholder until rows carry hints.
-    use serde::{Deserialize, Serialize};
+    /// A window in which nothing ended.
+    pub(crate) fn empty(end_ns: u64, width_ns: u64) -> Part {
+        let window = Window { end_ns, width_ns, completeness_permille: 1000, ..Window::default() };
+        Part { window, ..Part::default() }
+    }
 
-    #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-    pub(crate) struct Hints;
+    /// The rows of an open window, sorted; its accumulators are empty afterwards, but for their keys.
+    pub(crate) fn close(end_ns: u64, width_ns: u64, open: &mut Open, pool: &mut Pool) -> Part {
+        let mut part = Part::empty(end_ns, width_ns);
+        let window = &mut part.window;
+        (window.spans, window.late, window.folded) = (open.spans, open.late, open.folded);
+        window.services = open.services.rows_mut().iter_mut().map(|(key, row)| row.close(*key, pool)).collect();
+        window.services.sort_unstable_by_key(|row: &ServiceRow| row.key);
+        window.flows = open.flows.rows_mut().iter_mut().map(|(key, row)| row.close(*key)).collect();
+        window.flows.sort_unstable_by_key(|row: &FlowRow| row.key);
+        let mut edges: Vec<(EdgeRow, EdgeHint)> = open
+            .edges
+            .rows_mut()
+            .iter_mut()
+            .map(|(key, row)| {
+                let hint = EdgeHint {
+                    exemplars: row.exemplars().to_vec(),
+                    failed: row.failed().to_vec(),
+                    said_timeout_us: row.said_timeout_us(),
+                };
+                (row.close(*key, pool), hint)
+            })
+            .collect();
+        edges.sort_unstable_by_key(|(row, _)| row.key);
+        (window.edges, part.hints) = edges.into_iter().unzip();
+        part.routes = open.routes.iter().copied().collect();
+        part.routes.sort_unstable();
+        part
+    }
 }

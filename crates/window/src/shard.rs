@@ -1,7 +1,13 @@
 //! A shard: remembers the spans of its traces, pairs them into calls, and closes windows.
 
+use crate::config::Labels;
+use crate::names::Names;
+use crate::opens::Opens;
+use crate::rows::{Admissions, Open, Served};
+use crate::settle::{Scratch, Settler, settles};
+use crate::store::{Doomed, NodeId, Store, Stored};
 use crate::{Counting, Part, ShardConfig};
-use model::{Named, Span};
+use model::{Criticality, Named, ServiceKey, Span, SpanFlags, SpanKind};
 
 /// What a shard has met since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,53 +20,281 @@ pub struct ShardCounters {
     pub late: u64,
     /// Refused: too far ahead.
     pub future: u64,
-    /// Forgotten before their time because memory was short; counted first.
+    /// Forgotten before their time because memory was short; they were counted first.
     pub evicted: u64,
-    /// Times that a row was folded into a coarser one.
+    /// Times that a span was counted in a coarser row than its own.
     pub folded: u64,
-    /// Spans remembered now.
+    /// Spans remembered now, with the places of parents not seen yet.
     pub remembered: u64,
 }
 
 /// One shard: all spans of a trace come to the same one (`trace.hash() % shards`).
 #[derive(Debug)]
-pub struct Shard {}
+pub struct Shard {
+    config: ShardConfig,
+    store: Store,
+    opens: Opens,
+    shared: Admissions,
+    names: Names,
+    scratch: Scratch,
+    counters: ShardCounters,
+    /// Windows of a lower number are closed.
+    closed: u64,
+    /// The number of the last window that was given, and how many empty ones that makes in a row.
+    given: Option<(u64, u32)>,
+    /// When the store last began a new generation, Unix nanoseconds.
+    turned_ns: u64,
+}
 
-#[allow(clippy::todo, unused_variables)]
 impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig) -> Shard {
-        Shard {}
+        let config = ShardConfig { width_ns: config.width_ns.max(1), open_max: config.open_max.max(1), ..config };
+        let half = config.budget_bytes / 2;
+        Shard {
+            store: Store::new(half),
+            opens: Opens::default(),
+            shared: Admissions::new(&config, half),
+            names: Names::new(config.names_max),
+            scratch: Scratch::default(),
+            counters: ShardCounters::default(),
+            closed: 0,
+            given: None,
+            turned_ns: 0,
+            config,
+        }
     }
 
     /// Everything up to `closed_until_ns` was closed before a restart: it is not given again.
     pub fn resume(&mut self, closed_until_ns: u64) {
-        todo!()
+        self.closed = self.closed.max(closed_until_ns / self.config.width_ns);
     }
 
     /// Takes a batch of spans of this shard's traces, in the order of arrival, and names that were announced (all names go
     /// to all shards: a name is announced once, and any shard may need it).
     pub fn observe(&mut self, spans: &[Span], names: &[Named], how: Counting) {
-        todo!()
+        for named in names {
+            self.names.learn(named);
+        }
+        for span in spans {
+            self.observe_one(span, how);
+        }
+    }
+
+    #[inline]
+    fn observe_one(&mut self, span: &Span, how: Counting) {
+        self.counters.offered += 1;
+        while !self.store.has_room() {
+            self.evict();
+        }
+        let own = span.end_ns / self.config.width_ns;
+        let window = match how {
+            Counting::Count => own.max(self.closed),
+            Counting::Late { watermark_ns } => own.max(self.closed).max(watermark_ns / self.config.width_ns),
+            Counting::PairOnly => {
+                self.counters.duplicates += u64::from(self.store.insert_pair_only(span) == Stored::Duplicate);
+                return;
+            }
+        };
+        if self.opens.len() >= self.config.open_max && !self.opens.contains(window) && !self.make_way(window) {
+            self.counters.future += 1;
+            return;
+        }
+        match self.store.insert(span, window) {
+            Stored::Duplicate => self.counters.duplicates += 1,
+            Stored::New(id) => self.count(span, id, window, window > own),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, span: &Span, id: NodeId, window: u64, late: bool) {
+        let open = self.opens.at(window);
+        let linked = span.flags.has(SpanFlags::LINKED);
+        if !linked {
+            open.spans += 1;
+            open.late += u64::from(late);
+            self.counters.late += u64::from(late);
+        }
+        let node = self.store.get_mut(id).expect("just inserted");
+        node.criticality = label(span, self.config.labels);
+        if !settles(node) {
+            return;
+        }
+        open.settle.push(id);
+        if linked || matches!(span.kind, SpanKind::Client | SpanKind::Producer) {
+            return;
+        }
+        let (row, criticality) = serve(span, open, &mut self.shared, &self.config);
+        (node.row, node.criticality) = (row, criticality);
+    }
+
+    /// More windows are open than may be: the furthest ahead gives way, be it the new one or another.
+    #[cold]
+    fn make_way(&mut self, window: u64) -> bool {
+        let Some(last) = self.opens.last().filter(|last| *last > window) else { return false };
+        if let Some(mut open) = self.opens.take(last) {
+            self.counters.future += open.spans;
+            drop(Part::close(0, 0, &mut open, &mut self.shared.pool));
+            self.opens.recycle(open, &mut self.shared);
+        }
+        true
     }
 
     /// Closes every window that ends at or before `watermark_ns`, ascending; also empty ones in between. Rows are sorted.
     pub fn close_until(&mut self, watermark_ns: u64) -> Vec<Part> {
-        todo!()
+        let target = watermark_ns / self.config.width_ns;
+        let mut parts = Vec::new();
+        while let Some(first) = self.opens.first().filter(|first| *first < target) {
+            self.give_empty(first, &mut parts);
+            self.give(first, &mut parts);
+        }
+        self.give_empty(target, &mut parts);
+        self.closed = self.closed.max(target);
+        self.forget_old();
+        parts
+    }
+
+    /// Empty windows between the last one given and `until`, as many as the configuration wants.
+    fn give_empty(&mut self, until: u64, parts: &mut Vec<Part>) {
+        while let Some((last, empty)) =
+            self.given.filter(|(last, empty)| last + 1 < until && *empty < self.config.empty_max)
+        {
+            parts.push(Part::empty((last + 2) * self.config.width_ns, self.config.width_ns));
+            self.given = Some((last + 1, empty + 1));
+        }
+    }
+
+    fn give(&mut self, number: u64, parts: &mut Vec<Part>) {
+        let Some(mut open) = self.opens.take(number) else { return };
+        let settle = std::mem::take(&mut open.settle);
+        let deferred = std::mem::take(&mut open.deferred);
+        let mut settler = Settler {
+            store: &self.store,
+            config: &self.config,
+            window: number,
+            open: &mut open,
+            shared: &mut self.shared,
+            scratch: &mut self.scratch,
+        };
+        settle.iter().for_each(|id| settler.settle(*id));
+        deferred.iter().for_each(|one| settler.settle_deferred(*one));
+        (open.settle, open.deferred) = (settle, deferred);
+        if !self.scratch.deferred.is_empty() {
+            self.opens.at(number + 1).deferred.append(&mut self.scratch.deferred);
+        }
+        self.turn_admissions(&open);
+        self.counters.folded += open.folded;
+        let width_ns = self.config.width_ns;
+        let mut part = Part::close((number + 1) * width_ns, width_ns, &mut open, &mut self.shared.pool);
+        self.names.announce(&mut part.window);
+        parts.push(part);
+        self.opens.recycle(open, &mut self.shared);
+        self.given = Some((number, 0));
+        self.closed = self.closed.max(number + 1);
+    }
+
+    fn turn_admissions(&mut self, open: &Open) {
+        use crate::rows::RowKey;
+        self.shared.services.turn(open.services.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
+        self.shared.edges.turn(open.edges.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
+        self.shared.flows.turn(open.flows.rows().iter().map(|(key, row)| (key.mix(), row.requests.0)));
+    }
+
+    /// Begins a new generation of remembered spans once the time to live has passed since the last.
+    fn forget_old(&mut self) {
+        let now_ns = self.closed_until_ns();
+        if self.turned_ns == 0 {
+            self.turned_ns = now_ns;
+        }
+        if now_ns < self.turned_ns.saturating_add(self.config.pair_ttl_ns) {
+            return;
+        }
+        self.turned_ns = now_ns;
+        self.settle_doomed(Doomed::Inner);
+        self.settle_doomed(Doomed::Calls);
+        self.store.turn();
+    }
+
+    /// Memory is short: what is least useful is counted and forgotten.
+    #[cold]
+    fn evict(&mut self) {
+        let Some(which) = self.store.doom() else {
+            self.store.force_room();
+            return;
+        };
+        self.settle_doomed(which);
+        self.counters.evicted += self.store.forget(which) as u64;
+    }
+
+    /// Settles those of an old generation whose windows are still open.
+    fn settle_doomed(&mut self, which: Doomed) {
+        for (id, node) in self.store.old(which) {
+            if node.window < self.closed || !settles(node) {
+                continue;
+            }
+            let Some(mut open) = self.opens.take(node.window) else { continue };
+            Settler {
+                store: &self.store,
+                config: &self.config,
+                window: node.window,
+                open: &mut open,
+                shared: &mut self.shared,
+                scratch: &mut self.scratch,
+            }
+            .settle_now(id);
+            self.opens.put_back(node.window, open);
+        }
     }
 
     /// Up to where this shard has closed, Unix nanoseconds: a multiple of the width.
     pub fn closed_until_ns(&self) -> u64 {
-        todo!()
+        self.closed.saturating_mul(self.config.width_ns)
     }
 
     /// What it holds in memory, bytes (capacity, not length).
     pub fn bytes(&self) -> usize {
-        todo!()
+        self.store.bytes() + self.opens.bytes() + self.shared.bytes() + self.names.bytes()
     }
 
     /// What it has met.
     pub fn counters(&self) -> ShardCounters {
-        todo!()
+        ShardCounters { remembered: self.store.len() as u64, ..self.counters }
+    }
+}
+
+/// Counts a request in its service's row. Gives the row's place and the request's criticality.
+#[inline]
+fn serve(span: &Span, open: &mut Open, shared: &mut Admissions, config: &ShardConfig) -> (u32, Criticality) {
+    let key = ServiceKey {
+        service: span.service,
+        operation: span.operation,
+        version: span.version,
+        zone: span.zone,
+        instance: span.instance,
+    };
+    let at = open.service(key, span.weight.count().0, shared);
+    if open.services.row(at).calls.is_zero() {
+        let key = open.services.key(at);
+        open.services.row(at).mapped = config.criticality.get(&(key.service, key.operation)).copied();
+    }
+    let row = open.services.row(at);
+    let criticality = row.mapped.unwrap_or(label(span, config.labels));
+    let timed = !span.flags.has(SpanFlags::STREAMING);
+    let served = Served {
+        weight: span.weight,
+        outcome: span.outcome,
+        criticality,
+        duration_us: timed.then(|| span.duration_us()),
+        busy_us: span.duration_us(),
+    };
+    row.serve(served, &mut shared.pool);
+    (at, criticality)
+}
+
+/// What the span says of its criticality, where that is believed.
+fn label(span: &Span, labels: Labels) -> Criticality {
+    match labels {
+        Labels::Trusted => span.criticality.unwrap_or_default(),
+        Labels::Stripped => Criticality::default(),
     }
 }

@@ -1,0 +1,79 @@
+//! Edge rows of all shards: peers resolved, equal keys added up, timeouts inferred, exemplars chosen.
+
+use crate::part::EdgeHint;
+use crate::rows::{Exemplars, merge_failed};
+use model::{EdgeKey, EdgeRow};
+
+/// Failed calls before their durations are looked at.
+const PILE_MIN: u64 = 3;
+
+/// Edge rows with what their shards could not decide.
+#[derive(Debug, Default)]
+pub(super) struct Edges(Vec<(EdgeRow, EdgeHint)>);
+
+impl Edges {
+    pub(super) fn add(&mut self, rows: Vec<EdgeRow>, hints: Vec<EdgeHint>) {
+        self.0.extend(rows.into_iter().zip(hints));
+    }
+
+    /// The merged rows, sorted by key. `resolve` names the real callee of a call that was not paired.
+    pub(super) fn close(mut self, resolve: impl Fn(EdgeKey) -> EdgeKey) -> Vec<EdgeRow> {
+        for (row, _) in &mut self.0 {
+            row.key = resolve(row.key);
+        }
+        self.0.sort_by_key(|(row, _)| row.key);
+        self.0.dedup_by(|next, kept| {
+            let same = next.0.key == kept.0.key;
+            if same {
+                add(kept, next);
+            }
+            same
+        });
+        self.0.into_iter().map(finish).collect()
+    }
+}
+
+fn add((kept, hint): &mut (EdgeRow, EdgeHint), (next, more): &(EdgeRow, EdgeHint)) {
+    kept.calls += next.calls;
+    kept.first_attempts += next.first_attempts;
+    kept.retries += next.retries;
+    kept.failures.iter_mut().zip(next.failures).for_each(|(sum, more)| *sum += more);
+    kept.client.merge(&next.client);
+    kept.server.merge(&next.server);
+    kept.gap.merge(&next.gap);
+    kept.busy_us = kept.busy_us.saturating_add(next.busy_us);
+    kept.wasted += next.wasted;
+    kept.unpaired += next.unpaired;
+    kept.criticality.iter_mut().zip(next.criticality).for_each(|(sum, more)| *sum += more);
+    kept.biased |= next.biased;
+    hint.exemplars.extend_from_slice(&more.exemplars);
+    more.failed.iter().for_each(|bucket| merge_failed(&mut hint.failed, *bucket));
+    hint.said_timeout_us = hint.said_timeout_us.max(more.said_timeout_us);
+}
+
+fn finish((mut row, hint): (EdgeRow, EdgeHint)) -> EdgeRow {
+    let mut exemplars = Exemplars::default();
+    hint.exemplars.iter().for_each(|one| exemplars.offer(*one));
+    row.exemplars = exemplars.kept().iter().map(|one| one.trace).collect();
+    row.timeout_us = if hint.said_timeout_us > 0 { hint.said_timeout_us } else { pile_us(&hint).unwrap_or(0) };
+    row
+}
+
+/// The value at which the durations of calls that were given up pile up: at least three, most of them in one bucket and
+/// the one above it (a timeout near a bucket's end spills over).
+fn pile_us(hint: &EdgeHint) -> Option<u64> {
+    let failed = &hint.failed;
+    let all: u64 = failed.iter().map(|bucket| bucket.calls).sum();
+    let (at, modal) = failed.iter().enumerate().max_by_key(|(at, bucket)| (bucket.calls, std::cmp::Reverse(*at)))?;
+    let above = failed.get(at + 1).filter(|next| next.least_us <= modal.value_us + modal.value_us / 16 + 1);
+    let below = at
+        .checked_sub(1)
+        .map(|before| failed[before])
+        .filter(|before| before.calls > 0 && modal.least_us <= before.value_us + before.value_us / 16 + 1);
+    let piled = modal.calls + above.map_or(0, |next| next.calls).max(below.map_or(0, |before| before.calls));
+    let least_us = match below {
+        Some(before) if before.calls > above.map_or(0, |next| next.calls) => before.least_us,
+        _ => modal.least_us,
+    };
+    (piled >= PILE_MIN && piled * 2 > all).then_some(least_us)
+}

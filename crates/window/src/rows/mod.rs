@@ -1,0 +1,21 @@
+//! The rows of an open window: accumulators that are filled span by span and become rows when the window closes.
+
+mod admission;
+mod edge;
+mod exemplar;
+mod flow;
+mod key;
+mod open;
+mod recorder;
+mod service;
+mod table;
+
+pub(crate) use admission::Admission;
+pub(crate) use edge::{Attempt, Called, EdgeAcc, FailedBucket, merge_failed};
+pub(crate) use exemplar::{Exemplars, Ranked};
+pub(crate) use flow::FlowAcc;
+pub(crate) use key::RowKey;
+pub(crate) use open::{Admissions, Deferred, Open, Route};
+pub(crate) use recorder::{Pool, Recorder, highest_equivalent};
+pub(crate) use service::{Served, ServiceAcc};
+pub(crate) use table::{Accumulator, Plain, Table};

@@ -1,0 +1,120 @@
+//! A client or producer span is settled: the caller's facts of a call, counted at the client's own end.
+
+use super::{Settler, is_timed};
+use crate::rows::{Called, Route};
+use crate::store::{Node, NodeId};
+use model::{EdgeKey, EdgeKind, Failure, NameId, Outcome, SpanFlags, SpanKind};
+
+impl Settler<'_> {
+    #[inline]
+    pub(super) fn settle_caller(&mut self, id: NodeId, call: &Node) {
+        let store = self.store;
+        let pair = self.pair_of(id, self.window).map(|(pair, _)| pair);
+        let pair = pair.and_then(|pair| store.get(pair));
+        match pair {
+            Some(consumer) if consumer.kind == SpanKind::Consumer => self.count_producer(call, consumer),
+            Some(server) => self.count_call(id, call, Some(server)),
+            None if self.is_wrapper(id, call) => {}
+            None => self.count_call(id, call, None),
+        }
+    }
+
+    /// A client span around another one of the same service (an SDK around its HTTP library): the inner one is the call.
+    fn is_wrapper(&self, id: NodeId, call: &Node) -> bool {
+        call.child.is_some()
+            && call.kind == SpanKind::Client
+            && !call.flags.has(SpanFlags::DATABASE)
+            && self
+                .children(id, self.window)
+                .any(|(_, child)| child.kind == SpanKind::Client && child.service == call.service && !child.is_proxy())
+    }
+
+    fn count_call(&mut self, id: NodeId, call: &Node, server: Option<&Node>) {
+        let attempt = self.attempt(id, call);
+        let caller_operation = self.enclosing(call).operation;
+        let (callee, callee_operation, kind) = match server {
+            Some(server) => (server.service, server.operation, EdgeKind::Call),
+            None => (call.peer, call.operation, peer_kind(call)),
+        };
+        let key = EdgeKey { caller: call.service, caller_operation, callee, callee_operation, kind };
+        let count = call.weight.count();
+        let at = self.open.edge(key, count.0, self.shared);
+        let row = self.open.edges.row(at);
+        let duration_us = call.duration_us();
+        row.call(Called {
+            trace: call.trace(),
+            weight: call.weight,
+            outcome: call.outcome(),
+            attempt,
+            criticality: call.criticality,
+            duration_us,
+            timeout_ms: call.timeout_ms,
+            biased: call.flags.has(SpanFlags::BIASED),
+        });
+        if is_timed(call) {
+            row.client.record(duration_us, count, &mut self.shared.pool);
+            if gave_up(call, server) {
+                row.gave_up(duration_us);
+            }
+        }
+        match server {
+            None if matches!(kind, EdgeKind::External | EdgeKind::Unresolved) => row.unpaired += count,
+            None => {}
+            Some(server) => {
+                if is_timed(call) && is_timed(server) {
+                    let gap_us = call.duration_ns().saturating_sub(server.duration_ns()) / 1000;
+                    row.gap.record(gap_us, count, &mut self.shared.pool);
+                }
+                let via = (call.peer, call.operation);
+                if row.via != via {
+                    row.via = via;
+                    self.open.learn(Route {
+                        peer: call.peer,
+                        caller: call.service,
+                        client_operation: call.operation,
+                        callee,
+                        callee_operation,
+                    });
+                }
+            }
+        }
+    }
+
+    /// A message that a consumer has taken is counted with the consumer's end; the producer adds what sending it took.
+    fn count_producer(&mut self, call: &Node, consumer: &Node) {
+        let key = EdgeKey {
+            caller: call.service,
+            caller_operation: self.enclosing(call).operation,
+            callee: consumer.service,
+            callee_operation: consumer.operation,
+            kind: EdgeKind::Messaging,
+        };
+        let count = call.weight.count();
+        let at = self.open.edge(key, count.0, self.shared);
+        let row = self.open.edges.row(at);
+        row.busy(call.duration_us(), count);
+        row.client.record(call.duration_us(), count, &mut self.shared.pool);
+    }
+}
+
+/// What kind of edge a call without its other half makes.
+fn peer_kind(call: &Node) -> EdgeKind {
+    if call.flags.has(SpanFlags::DATABASE) {
+        EdgeKind::Database
+    } else if call.kind == SpanKind::Producer || call.flags.has(SpanFlags::MESSAGING) {
+        EdgeKind::Messaging
+    } else if call.flags.has(SpanFlags::ADDRESS) || call.peer == NameId::NONE {
+        EdgeKind::Unresolved
+    } else {
+        EdgeKind::External
+    }
+}
+
+/// Did the client give up, as opposed to being told of a failure? Errors count where the server says nothing of the kind.
+fn gave_up(call: &Node, server: Option<&Node>) -> bool {
+    match call.outcome() {
+        Outcome::Failed(Failure::Timeout | Failure::Cancelled) => true,
+        Outcome::Failed(Failure::Error) => server.is_none_or(|server| !server.failed() || server.end_ns > call.end_ns),
+        _ => false,
+    }
+}

@@ -1,0 +1,73 @@
+//! Exclusive time: a server span's duration minus the union of the calls made within it.
+
+use super::{CHILDREN_MAX, Settler};
+use crate::store::{Node, NodeId, State};
+use model::SpanKind;
+
+impl Settler<'_> {
+    #[inline]
+    pub(super) fn exclusive_us(&mut self, id: NodeId, node: &Node) -> u64 {
+        let waited_ns = if node.child.is_some() || node.state.has(State::TWIN) { self.waited_ns(id, node) } else { 0 };
+        (node.duration_ns() - waited_ns.min(node.duration_ns())) / 1000
+    }
+
+    fn waited_ns(&mut self, id: NodeId, node: &Node) -> u64 {
+        let mut intervals = std::mem::take(&mut self.scratch.intervals);
+        let mut stack = std::mem::take(&mut self.scratch.stack);
+        intervals.clear();
+        stack.clear();
+        stack.push(id);
+        // The children of a twin hang under the id that both halves share.
+        if node.state.has(State::TWIN) {
+            stack.push(node.parent);
+        }
+        let mut budget = CHILDREN_MAX;
+        while let Some(parent) = stack.pop() {
+            for (child_id, child) in self.children(parent, self.window) {
+                if budget == 0 {
+                    break;
+                }
+                budget -= 1;
+                if child.service != node.service || child_id == id {
+                    continue;
+                }
+                if child.sends() {
+                    let (start, end) = (child.start_ns.max(node.start_ns), child.end_ns.min(node.end_ns));
+                    if start < end {
+                        intervals.push((start, end));
+                    }
+                } else if child.kind == SpanKind::Internal && child.child.is_some() {
+                    stack.push(child_id);
+                }
+            }
+        }
+        let waited_ns = union_ns(&mut intervals);
+        self.scratch.intervals = intervals;
+        self.scratch.stack = stack;
+        waited_ns
+    }
+}
+
+/// The length of the union of intervals.
+fn union_ns(intervals: &mut [(u64, u64)]) -> u64 {
+    if intervals.len() > 1 {
+        intervals.sort_unstable();
+    }
+    let (mut total, mut reached) = (0, 0);
+    for (start, end) in intervals.iter() {
+        total += end.saturating_sub((*start).max(reached));
+        reached = reached.max(*end);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parallel_calls_count_once() {
+        assert_eq!(union_ns(&mut [(10, 30), (20, 25), (40, 50), (0, 12)]), 40);
+        assert_eq!(union_ns(&mut []), 0);
+    }
+}

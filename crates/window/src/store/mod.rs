@@ -1,0 +1,321 @@
+//! The memory for spans: an index from (trace, span) to nodes that are linked to their parents and children.
+//!
+//! It never decides what a span means and never forgets by itself: [`Store::turn`] and [`Store::forget`] are called.
+
+mod node;
+mod pool;
+
+pub(crate) use node::{Node, NodeId, State};
+
+use hashbrown::hash_table::{Entry, HashTable};
+use model::{Span, SpanFlags, SpanId, SpanKind, TraceId};
+use pool::Pool;
+
+const TWIN_SALT: u64 = 0x9e37_79b9_7f4a_7c15;
+const LINK_SALT: u64 = 0xd1b5_4a32_d192_ed03;
+/// The fewest nodes by which a pool grows.
+const STEP: usize = 1024;
+
+/// What became of a span that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// Remembered under this id.
+    New(NodeId),
+    /// It was there already.
+    Duplicate,
+}
+
+/// Which old generation is to be forgotten next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doomed {
+    /// Internal spans.
+    Inner,
+    /// Halves of calls.
+    Calls,
+}
+
+/// All remembered spans of a shard.
+#[derive(Debug)]
+pub(crate) struct Store {
+    index: HashTable<(u64, NodeId)>,
+    /// Both halves of calls, places of parents, and internal spans that are parents.
+    calls: Pool,
+    /// Internal spans that nobody had named when they came: the least useful.
+    inner: Pool,
+    budget_bytes: usize,
+}
+
+impl Store {
+    pub(crate) fn new(budget_bytes: usize) -> Store {
+        Store { index: HashTable::new(), calls: Pool::new(0), inner: Pool::new(1), budget_bytes }
+    }
+
+    #[inline]
+    fn pool(&self, id: NodeId) -> &Pool {
+        if id.0 >> 31 == 0 { &self.calls } else { &self.inner }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
+        self.pool(id).get(id)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
+        if id.0 >> 31 == 0 { self.calls.get_mut(id) } else { self.inner.get_mut(id) }
+    }
+
+    /// Remembers a span that counts in `window`, links it to its parent, and finds out whether it was there already.
+    #[inline]
+    pub(crate) fn insert(&mut self, span: &Span, window: u64) -> Stored {
+        let trace = trace_mix(span.trace);
+        let linked = span.flags.has(SpanFlags::LINKED);
+        let key = key(trace, span.id) ^ if linked { LINK_SALT } else { 0 };
+        let (id, place) = match self.claim(key, span) {
+            Claim::New(id) | Claim::Place(id) => (id, true),
+            Claim::Taken(other) => (other, false),
+        };
+        if !place {
+            return self.insert_twin(id, key, trace, span, window);
+        }
+        let node = self.get_mut(id).expect("claimed nodes exist");
+        node.fill(span, window);
+        self.adopt(id, trace, span);
+        Stored::New(id)
+    }
+
+    /// Remembers a span that was counted before a restart.
+    pub(crate) fn insert_pair_only(&mut self, span: &Span) -> Stored {
+        let stored = self.insert(span, 0);
+        if let Stored::New(id) = stored {
+            self.get_mut(id).expect("just inserted").state.set(State::PAIR_ONLY);
+        }
+        stored
+    }
+
+    /// A span whose id is taken is a duplicate, unless one is the sending and the other the receiving half of a call.
+    #[cold]
+    fn insert_twin(&mut self, first: NodeId, key: u64, trace: u64, span: &Span, window: u64) -> Stored {
+        let there = self.get(first).expect("claimed nodes exist");
+        let halves = matches!(
+            (there.kind, span.kind),
+            (SpanKind::Client, SpanKind::Server)
+                | (SpanKind::Server, SpanKind::Client)
+                | (SpanKind::Producer, SpanKind::Consumer)
+                | (SpanKind::Consumer, SpanKind::Producer)
+        );
+        if !halves {
+            return Stored::Duplicate;
+        }
+        let id = match self.claim(key ^ TWIN_SALT, span) {
+            Claim::New(id) | Claim::Place(id) => id,
+            Claim::Taken(_) => return Stored::Duplicate,
+        };
+        let node = self.get_mut(id).expect("claimed nodes exist");
+        node.fill(span, window);
+        node.state.set(State::TWIN);
+        if node.receives() {
+            self.link(id, first);
+            let client = self.get_mut(first).expect("claimed nodes exist");
+            client.pair = id;
+            client.state.set(State::SHARED);
+        } else {
+            node.pair = first;
+            self.adopt(id, trace, span);
+            let server = self.get_mut(first).expect("claimed nodes exist");
+            server.parent = id;
+            server.state.clear(State::ROOT);
+        }
+        Stored::New(id)
+    }
+
+    /// Links a node to its parent, for which a place is made if it has not been read.
+    #[inline]
+    fn adopt(&mut self, id: NodeId, trace: u64, span: &Span) {
+        if !span.parent.is_some() || span.parent == span.id {
+            self.get_mut(id).expect("claimed nodes exist").state.set(State::ROOT);
+            return;
+        }
+        let key = key(trace, span.parent);
+        let parent = match self.index.entry(key, |slot| slot.0 == key, |slot| slot.0) {
+            Entry::Occupied(slot) => slot.get().1,
+            Entry::Vacant(slot) => {
+                let place = self.calls.push(Node::PLACE);
+                slot.insert((key, place));
+                place
+            }
+        };
+        self.link(id, parent);
+    }
+
+    #[inline]
+    fn link(&mut self, id: NodeId, parent: NodeId) {
+        let node = *self.get(id).expect("claimed nodes exist");
+        let Some(above) = self.get_mut(parent) else { return };
+        let sibling = std::mem::replace(&mut above.child, id);
+        if node.receives() || node.is_proxy() {
+            if above.pair.is_some() {
+                above.state.set(State::MANY);
+            } else {
+                above.pair = id;
+            }
+        } else if node.sends() && node.failed() {
+            above.state.set(State::CHILD_FAILED);
+        }
+        let node = self.get_mut(id).expect("claimed nodes exist");
+        node.parent = parent;
+        node.sibling = sibling;
+    }
+
+    #[inline]
+    fn claim(&mut self, key: u64, span: &Span) -> Claim {
+        match self.index.entry(key, |slot| slot.0 == key, |slot| slot.0) {
+            Entry::Occupied(slot) => {
+                let id = slot.get().1;
+                let pool = if id.0 >> 31 == 0 { &self.calls } else { &self.inner };
+                match pool.get(id) {
+                    Some(node) if node.state.has(State::FILLED) => Claim::Taken(id),
+                    _ => Claim::Place(id),
+                }
+            }
+            Entry::Vacant(slot) => {
+                let leaf = span.kind == SpanKind::Internal && !span.flags.has(SpanFlags::PROXY);
+                let id = if leaf { self.inner.push(Node::PLACE) } else { self.calls.push(Node::PLACE) };
+                slot.insert((key, id));
+                Claim::New(id)
+            }
+        }
+    }
+
+    /// Makes room for one span and the place of its parent. If that would exceed the budget, memory must be released first.
+    #[inline]
+    pub(crate) fn has_room(&mut self) -> bool {
+        if self.calls.young_capacity() - self.calls.young_len() > 2
+            && !self.inner.is_full()
+            && self.index.capacity() - self.index.len() > 2
+        {
+            return true;
+        }
+        self.make_room()
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        let mut more = 0;
+        let calls = grown(self.calls.young_len(), self.calls.young_capacity(), 2);
+        let inner = grown(self.inner.young_len(), self.inner.young_capacity(), 0);
+        more += (calls + inner) * std::mem::size_of::<Node>();
+        if self.index.capacity() - self.index.len() <= 2 {
+            more += index_bytes(self.index.capacity().max(STEP));
+        }
+        if self.bytes() + more > self.budget_bytes {
+            return false;
+        }
+        if calls > 0 {
+            self.calls.grow(calls);
+        }
+        if inner > 0 {
+            self.inner.grow(inner);
+        }
+        self.index.reserve(3, |slot| slot.0);
+        true
+    }
+
+    /// A new generation begins; the nodes of the old one are forgotten. Gives how many those were.
+    pub(crate) fn turn(&mut self) -> usize {
+        let gone = self.calls.old_len() + self.inner.old_len();
+        self.calls.turn();
+        self.inner.turn();
+        self.purge();
+        gone
+    }
+
+    /// The least useful old generation, to be counted and then forgotten: old internal spans, then the younger ones where
+    /// they are many, then the oldest halves of calls. `None` where nothing is remembered.
+    pub(crate) fn doom(&mut self) -> Option<Doomed> {
+        if self.inner.old_capacity() > 0 {
+            return Some(Doomed::Inner);
+        }
+        if self.inner.young_len() * 4 > self.calls.len().max(4) {
+            self.inner.turn();
+            return Some(Doomed::Inner);
+        }
+        if self.calls.old_capacity() == 0 {
+            if self.calls.young_capacity() == 0 {
+                return None;
+            }
+            self.calls.turn();
+        }
+        Some(Doomed::Calls)
+    }
+
+    /// The nodes of an old generation.
+    pub(crate) fn old(&self, which: Doomed) -> impl Iterator<Item = (NodeId, &Node)> {
+        match which {
+            Doomed::Inner => self.inner.old(),
+            Doomed::Calls => self.calls.old(),
+        }
+    }
+
+    /// Forgets an old generation and gives its memory back. Says how many nodes that were.
+    pub(crate) fn forget(&mut self, which: Doomed) -> usize {
+        let pool = match which {
+            Doomed::Inner => &mut self.inner,
+            Doomed::Calls => &mut self.calls,
+        };
+        let nodes = pool.old_len();
+        pool.drop_old();
+        self.purge();
+        self.index.shrink_to(self.index.len() * 2, |slot| slot.0);
+        nodes
+    }
+
+    /// Makes room in spite of the budget: nothing is left to forget.
+    pub(crate) fn force_room(&mut self) {
+        self.calls.grow(STEP);
+        self.inner.grow(STEP);
+        self.index.reserve(STEP, |slot| slot.0);
+    }
+
+    fn purge(&mut self) {
+        let (calls, inner) = (&self.calls, &self.inner);
+        self.index.retain(|slot| if slot.1.0 >> 31 == 0 { calls.alive(slot.1) } else { inner.alive(slot.1) });
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.calls.len() + self.inner.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.calls.bytes() + self.inner.bytes() + index_bytes(self.index.capacity())
+    }
+}
+
+enum Claim {
+    New(NodeId),
+    Place(NodeId),
+    Taken(NodeId),
+}
+
+/// By how many nodes a pool must grow to hold `spare` more and one.
+fn grown(len: usize, capacity: usize, spare: usize) -> usize {
+    if capacity - len > spare { 0 } else { STEP.max(capacity / 2) }
+}
+
+/// Slots are filled to 7/8; each is the pair and a control byte.
+fn index_bytes(capacity: usize) -> usize {
+    capacity.div_ceil(7) * 8 * (std::mem::size_of::<(u64, NodeId)>() + 1)
+}
+
+/// Ids are random bits already: a multiplication spreads them, and keeps ids that differ in few bits apart.
+#[inline]
+fn trace_mix(trace: TraceId) -> u64 {
+    let (low, high) = (trace.0 as u64, (trace.0 >> 64) as u64);
+    (low.rotate_left(23) ^ high).wrapping_mul(TWIN_SALT)
+}
+
+#[inline]
+fn key(trace: u64, span: SpanId) -> u64 {
+    let mixed = u128::from(trace ^ span.0.rotate_left(32)) * u128::from(LINK_SALT);
+    (mixed as u64) ^ ((mixed >> 64) as u64)
+}

@@ -1,0 +1,184 @@
+//! A remembered span: what pairing, parents, retries and exclusive time need of it, and nothing else.
+
+use model::{Criticality, Failure, NameId, Outcome, Span, SpanFlags, SpanKind, TraceId, Weight};
+
+/// A reference to a [`Node`] that notices when the node is gone: the top bit names the pool, the rest counts up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// No node.
+    pub(crate) const NONE: NodeId = NodeId(u32::MAX);
+
+    pub(crate) fn is_some(self) -> bool {
+        self != NodeId::NONE
+    }
+}
+
+/// One-bit states of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct State(u8);
+
+impl State {
+    /// The span itself was read (otherwise only a child named it as its parent).
+    pub(crate) const FILLED: State = State(1);
+    /// The span has no parent.
+    pub(crate) const ROOT: State = State(2);
+    /// Read again after a restart, counted before.
+    pub(crate) const PAIR_ONLY: State = State(4);
+    /// A client child of it failed: a retry may follow.
+    pub(crate) const CHILD_FAILED: State = State(8);
+    /// More than one child may be its other half.
+    pub(crate) const MANY: State = State(16);
+    /// A client span whose server half has the same span id (as Zipkin's do); its `pair` is that half.
+    pub(crate) const SHARED: State = State(32);
+    /// The half of such a pair that came second: known under a salted key.
+    pub(crate) const TWIN: State = State(64);
+
+    pub(crate) fn has(self, other: State) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(crate) fn set(&mut self, other: State) {
+        self.0 |= other.0;
+    }
+
+    pub(crate) fn clear(&mut self, other: State) {
+        self.0 &= !other.0;
+    }
+}
+
+/// A remembered span, or the place of one that a child has named. Links may dangle: what they name can be forgotten first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    trace: [u64; 2],
+    pub(crate) start_ns: u64,
+    pub(crate) end_ns: u64,
+    pub(crate) service: NameId,
+    pub(crate) operation: NameId,
+    pub(crate) peer: NameId,
+    /// The number of the window in which it counts; [`Node::UNSEEN`] for a place.
+    pub(crate) window: u64,
+    pub(crate) parent: NodeId,
+    /// The child that came last; the others follow by `sibling`.
+    pub(crate) child: NodeId,
+    pub(crate) sibling: NodeId,
+    /// The first child that may be the other half of this call.
+    pub(crate) pair: NodeId,
+    /// The place of its service row in its window, while that is open.
+    pub(crate) row: u32,
+    pub(crate) weight: Weight,
+    pub(crate) timeout_ms: u32,
+    pub(crate) kind: SpanKind,
+    pub(crate) outcome: u8,
+    pub(crate) flags: SpanFlags,
+    pub(crate) attempt: u8,
+    pub(crate) criticality: Criticality,
+    pub(crate) cohort: u8,
+    pub(crate) state: State,
+}
+
+impl Node {
+    /// The window of a span that has not been read.
+    pub(crate) const UNSEEN: u64 = u64::MAX;
+    /// There is no service row.
+    pub(crate) const NO_ROW: u32 = u32::MAX;
+
+    /// A place for a span that has not been read.
+    pub(crate) const PLACE: Node = Node {
+        trace: [0; 2],
+        start_ns: 0,
+        end_ns: 0,
+        service: NameId::NONE,
+        operation: NameId::NONE,
+        peer: NameId::NONE,
+        window: Node::UNSEEN,
+        parent: NodeId::NONE,
+        child: NodeId::NONE,
+        sibling: NodeId::NONE,
+        pair: NodeId::NONE,
+        row: Node::NO_ROW,
+        weight: Weight::ONE,
+        timeout_ms: 0,
+        kind: SpanKind::Internal,
+        outcome: 0,
+        flags: SpanFlags(0),
+        attempt: 0,
+        criticality: Criticality::Critical,
+        cohort: Span::COHORT_UNKNOWN,
+        state: State(0),
+    };
+
+    /// Writes the span's facts over a place; its links stay.
+    pub(crate) fn fill(&mut self, span: &Span, window: u64) {
+        self.trace = [span.trace.0 as u64, (span.trace.0 >> 64) as u64];
+        self.start_ns = span.start_ns;
+        self.end_ns = span.end_ns;
+        self.service = span.service;
+        self.operation = span.operation;
+        self.peer = span.peer;
+        self.window = window;
+        self.weight = span.weight;
+        self.timeout_ms = span.timeout_ms;
+        self.kind = span.kind;
+        self.outcome = outcome_code(span.outcome);
+        self.flags = span.flags;
+        self.attempt = span.attempt;
+        self.criticality = span.criticality.unwrap_or_default();
+        self.cohort = span.cohort;
+        self.state.set(State::FILLED);
+    }
+
+    pub(crate) fn trace(&self) -> TraceId {
+        TraceId(u128::from(self.trace[0]) | u128::from(self.trace[1]) << 64)
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.outcome {
+            1 => Outcome::Failed(Failure::Error),
+            2 => Outcome::Failed(Failure::Timeout),
+            3 => Outcome::Failed(Failure::Unavailable),
+            4 => Outcome::Failed(Failure::Shed),
+            5 => Outcome::Failed(Failure::Cancelled),
+            _ => Outcome::Ok,
+        }
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.outcome != 0
+    }
+
+    pub(crate) fn duration_ns(&self) -> u64 {
+        self.end_ns.saturating_sub(self.start_ns)
+    }
+
+    pub(crate) fn duration_us(&self) -> u64 {
+        self.duration_ns() / 1000
+    }
+
+    /// Is it the receiving half of a call?
+    pub(crate) fn receives(&self) -> bool {
+        matches!(self.kind, SpanKind::Server | SpanKind::Consumer)
+    }
+
+    /// Is it the sending half of a call?
+    pub(crate) fn sends(&self) -> bool {
+        matches!(self.kind, SpanKind::Client | SpanKind::Producer)
+    }
+
+    pub(crate) fn is_proxy(&self) -> bool {
+        self.flags.has(SpanFlags::PROXY)
+    }
+
+    /// A total order among the children of one span that does not depend on the order of arrival.
+    pub(crate) fn order(&self) -> (u64, u64, NameId, NameId, u8) {
+        (self.start_ns, self.end_ns, self.service, self.operation, self.outcome)
+    }
+}
+
+fn outcome_code(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Ok => 0,
+        Outcome::Failed(failure) => failure as u8 + 1,
+    }
+}

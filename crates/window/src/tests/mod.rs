@@ -1,0 +1,13 @@
+//! What windows say of small traces, and what must hold for any.
+
+mod disorder;
+mod fixture;
+mod flows;
+mod memory;
+mod messaging;
+mod pairing;
+mod peers;
+mod properties;
+mod proxies;
+mod retries;
+mod timing;

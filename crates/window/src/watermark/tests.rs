@@ -1,0 +1,163 @@
+use super::*;
+
+const MS: u64 = 1_000_000;
+const BASE_MS: u64 = 1_000_000_000;
+const AUTO: Grace = Grace::Auto { min_ms: 200, max_ms: 10_000 };
+
+fn p(partition: i32) -> PartitionId {
+    PartitionId { topic: 0, partition }
+}
+
+fn fixed(grace_ms: u32) -> Watermarks {
+    Watermarks::new(Grace::Fixed { grace_ms }, WatermarkConfig::default())
+}
+
+/// A span that ended that many milliseconds after the base, read from a partition when it arrived.
+fn at(marks: &mut Watermarks, partition: i32, end_ms: u64, arrival_ms: Option<u64>) -> Admit {
+    let arrival_ms = arrival_ms.map(|after| BASE_MS + after);
+    marks.observe(p(partition), NameId(1), (BASE_MS + end_ms) * MS, arrival_ms)
+}
+
+fn low_ms(marks: &mut Watermarks) -> Option<i64> {
+    marks.low_ns().map(|low_ns| (low_ns / MS) as i64 - BASE_MS as i64)
+}
+
+#[test]
+fn the_slowest_partition_holds_the_watermark() {
+    let mut marks = fixed(500);
+    marks.assigned(p(0));
+    marks.assigned(p(1));
+    at(&mut marks, 0, 10_000, Some(10_000));
+    assert_eq!(low_ms(&mut marks), None, "the other may still bring anything");
+    at(&mut marks, 1, 4_000, Some(4_000));
+    assert_eq!(low_ms(&mut marks), Some(3_500));
+    at(&mut marks, 1, 20_000, Some(20_000));
+    assert_eq!(low_ms(&mut marks), Some(9_500));
+}
+
+#[test]
+fn an_idle_partition_holds_nothing_back_and_what_it_brings_later_is_late() {
+    let mut marks = fixed(0);
+    marks.assigned(p(1));
+    at(&mut marks, 0, 10_000, Some(10_000));
+    marks.idle(p(1));
+    assert_eq!(low_ms(&mut marks), Some(10_000));
+    let late = at(&mut marks, 1, 3_000, Some(11_000));
+    assert_eq!(late, Admit::Late { watermark_ns: (BASE_MS + 10_000) * MS });
+    at(&mut marks, 0, 20_000, Some(20_000));
+    assert_eq!(low_ms(&mut marks), Some(10_000), "it is active again");
+    marks.idle(p(0));
+    marks.idle(p(1));
+    assert_eq!(low_ms(&mut marks), Some(10_000), "when nobody is live nothing moves");
+    marks.active(p(1));
+    marks.revoked(p(0));
+    at(&mut marks, 1, 12_000, Some(20_000));
+    assert_eq!(low_ms(&mut marks), Some(12_000));
+}
+
+#[test]
+fn the_watermark_never_falls_when_a_partition_is_assigned() {
+    let mut marks = fixed(0);
+    at(&mut marks, 0, 10_000, Some(10_000));
+    assert_eq!(low_ms(&mut marks), Some(10_000));
+    marks.assigned(p(1));
+    assert_eq!(low_ms(&mut marks), Some(10_000));
+    assert!(matches!(at(&mut marks, 1, 2_000, Some(10_000)), Admit::Late { .. }));
+    assert_eq!(low_ms(&mut marks), Some(10_000));
+}
+
+#[test]
+fn lateness_is_judged_by_windows() {
+    let mut marks = fixed(0);
+    at(&mut marks, 0, 10_500, None);
+    at(&mut marks, 0, 10_500, None);
+    assert_eq!(at(&mut marks, 0, 10_001, None), Admit::OnTime, "its window is still open");
+    assert!(matches!(at(&mut marks, 0, 9_999, None), Admit::Late { .. }));
+}
+
+#[test]
+fn a_span_from_the_future_is_refused_and_one_ahead_of_its_arrival_does_not_advance_time() {
+    let mut marks = fixed(0);
+    at(&mut marks, 0, 10_000, Some(10_000));
+    assert_eq!(at(&mut marks, 0, 90_000, Some(10_100)), Admit::Future);
+    assert_eq!(at(&mut marks, 0, 40_000, Some(10_100)), Admit::OnTime);
+    assert_eq!(low_ms(&mut marks), Some(10_101));
+}
+
+#[test]
+fn without_arrival_times_a_lone_far_jump_does_not_advance_time() {
+    let mut marks = fixed(0);
+    at(&mut marks, 0, 10_000, None);
+    at(&mut marks, 0, 10_100, None);
+    at(&mut marks, 0, 999_000_000, None);
+    at(&mut marks, 0, 10_200, None);
+    assert_eq!(low_ms(&mut marks), Some(10_200));
+    for ahead in 0..3 {
+        at(&mut marks, 0, 600_000 + ahead, None);
+    }
+    assert_eq!(low_ms(&mut marks), Some(600_002), "several agree: it is a gap in the file");
+}
+
+#[test]
+fn even_a_first_span_from_the_future_closes_nothing() {
+    let mut marks = fixed(0);
+    at(&mut marks, 0, 999_000_000, None);
+    at(&mut marks, 0, 10_000, None);
+    at(&mut marks, 0, 10_001, None);
+    assert_eq!(low_ms(&mut marks), Some(10_001));
+    let mut lone = fixed(0);
+    at(&mut lone, 0, 10_000, None);
+    assert!(lone.drain() > (BASE_MS + 10_000) * MS, "a lone span is closed in the end");
+}
+
+#[test]
+fn a_slow_exporter_loses_nothing_to_a_fast_one_on_the_same_partition() {
+    let mut marks = Watermarks::new(AUTO, WatermarkConfig::default());
+    let (fast, slow) = (NameId(1), NameId(2));
+    let mut late = 0;
+    for tick in 0..6_000u64 {
+        let now_ms = BASE_MS + tick * 20;
+        for _ in 0..20 {
+            marks.observe(p(0), fast, (now_ms - 30) * MS, Some(now_ms));
+        }
+        // A batch every four seconds: its first spans are four seconds old.
+        if tick % 200 == 199 {
+            for back in 0..50 {
+                let end_ms = now_ms - 4_000 + back * 80;
+                late += u64::from(marks.observe(p(0), slow, end_ms * MS, Some(now_ms)) != Admit::OnTime);
+            }
+        }
+    }
+    assert_eq!(late, 0);
+    let grace_ms = marks.grace_ms(p(0));
+    assert!((4_000..=6_500).contains(&grace_ms), "{grace_ms}");
+    let changes = marks.changes();
+    assert!(!changes.is_empty() && changes.len() < 6, "{changes:?}");
+    assert_eq!(changes[0].before_ms, 10_000);
+    assert!(marks.changes().is_empty());
+}
+
+#[test]
+fn prompt_exporters_bring_the_grace_down_to_its_least_and_slow_ones_up_again() {
+    let mut marks = Watermarks::new(AUTO, WatermarkConfig::default());
+    assert_eq!(marks.grace_ms(p(0)), 10_000);
+    let mut run = |from_s: u64, until_s: u64, behind_ms: u64| {
+        for ms in (from_s * 1000..until_s * 1000).step_by(10) {
+            marks.observe(p(0), NameId(1), (BASE_MS + ms) * MS, Some(BASE_MS + ms));
+            marks.observe(p(0), NameId(2), (BASE_MS + ms - behind_ms) * MS, Some(BASE_MS + ms));
+        }
+        marks.grace_ms(p(0))
+    };
+    assert_eq!(run(20, 60, 5), 200);
+    let slow = run(60, 90, 2_000);
+    assert!((2_500..3_500).contains(&slow), "{slow}");
+}
+
+#[test]
+fn exporters_are_bounded() {
+    let mut marks = Watermarks::new(AUTO, WatermarkConfig { exporters_max: 8, ..WatermarkConfig::default() });
+    for exporter in 0..100_000u64 {
+        marks.observe(p(0), NameId(exporter), (BASE_MS + exporter) * MS, Some(BASE_MS + exporter));
+    }
+    assert!(format!("{marks:?}").matches("Lateness").count() <= 9);
+}
