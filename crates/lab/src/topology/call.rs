@@ -39,6 +39,9 @@ pub struct Call {
     /// Retries at most as this share of first attempts, per calling instance; without it, any number.
     #[serde(default)]
     pub retry_budget: Option<f64>,
+    /// Does the caller have a circuit breaker for this call?
+    #[serde(default)]
+    pub breaker: bool,
     /// Does a caller that gives up cancel the work? If not, the callee goes on with it for nobody.
     #[serde(default)]
     pub cancel: bool,

@@ -24,8 +24,8 @@ impl Check<'_> {
         for (index, service) in self.topology.service.iter().enumerate() {
             let twin = self.topology.service[..index].iter().any(|other| *other.name == *service.name);
             self.that(!twin, service.name.at_byte(), || format!("service `{}` stands twice", service.name))?;
-            self.service(service)?;
         }
+        self.topology.service.iter().try_for_each(|service| self.service(service))?;
         for client in &self.topology.client {
             let at = client.name.at_byte();
             self.reference(&client.to, client.operation.as_ref())?;

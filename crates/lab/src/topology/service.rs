@@ -38,6 +38,9 @@ pub struct Service {
     /// Where requests wait for a worker: `queue = { order = "fifo", length = 200 }`.
     #[serde(default)]
     pub queue: Queue,
+    /// Does it limit its own requests in flight by the latency it measures (Gradient2)?
+    #[serde(default)]
+    pub adaptive_limit: bool,
     /// `db.system.name` of a database, `messaging.system` of what it consumes.
     #[serde(default)]
     pub system: Option<String>,

@@ -1,10 +1,12 @@
 //! The caller's side: attempts, deadlines, repetitions.
 
 use super::arena::Key;
-use super::record::{Answer, Retry};
+use super::guard::Refused;
+use super::record::Answer;
 use super::state::{Baggage, Job, Owner, Pending, Phase};
 use super::{Event, World};
 use crate::topology::Balance;
+use admission::{CallEnd, Retry, RetryVerdict};
 use model::Failure;
 
 impl World {
@@ -24,10 +26,13 @@ impl World {
             span: 0,
             started_ns: self.now_ns,
             job: Key::NONE,
+            ticket: None,
         };
         self.second.first_attempts += 1;
         if let Some(place) = caller {
-            self.instances[place as usize].guard.first_attempt(edge);
+            let (start_unix_ns, now_ns) = (self.start_unix_ns, self.now_ns);
+            let now_ms = || (start_unix_ns + now_ns) / 1_000_000;
+            self.instances[place as usize].guard.callees.first_attempt(edge, now_ms);
         }
         let key = self.calls.insert(pending);
         self.attempt(key)
@@ -46,14 +51,19 @@ impl World {
             // each try of a browser or an app is a trace of its own
             call.baggage.trace = self.ids.trace();
         }
-        let guard = call.caller.map(|place| &mut self.instances[place as usize].guard);
-        let timeout_ns = guard.as_ref().and_then(|guard| guard.timeout_ns(edge)).unwrap_or(edge_plan.timeout_ns);
-        if let Some(guard) = guard
-            && !guard.may_call(edge)
-        {
-            let refused = Answer::Failed { failure: Failure::Shed, retry: Retry::Forbidden };
-            self.attempt_ends(key, refused);
-            return Key::NONE;
+        let mut timeout_ns = edge_plan.timeout_ns;
+        if let Some(place) = call.caller {
+            let callees = &mut self.instances[place as usize].guard.callees;
+            timeout_ns = callees.timeout_ns(edge).unwrap_or(timeout_ns);
+            let now_ms = (self.start_unix_ns + self.now_ns) / 1_000_000;
+            match callees.acquire(edge, now_ms, || self.call_dice.bits()) {
+                Ok(ticket) => call.ticket = ticket,
+                Err(Refused) => {
+                    // no call is made, so no span tells of it
+                    self.attempt_ends(key, Answer::final_failure(Failure::Shed));
+                    return Key::NONE;
+                }
+            }
         }
         let Some(call) = self.calls.get_mut(key) else { return Key::NONE };
         let deadline_ns = self.now_ns + timeout_ns;
@@ -137,7 +147,7 @@ impl World {
     /// A caller has waited long enough.
     pub(super) fn give_up(&mut self, key: Key) {
         let Some(call) = self.calls.get(key) else { return };
-        let answer = Answer::Failed { failure: Failure::Timeout, retry: Retry::Allowed };
+        let answer = Answer::failed(Failure::Timeout);
         if self.plan.edges[call.edge as usize].cancel {
             self.cancel(call.job);
         }
@@ -150,7 +160,7 @@ impl World {
         let Some(call) = self.calls.get(key) else { return };
         let (job, waiting) = (call.job, call.started_ns <= self.now_ns);
         if waiting {
-            self.client_span(key, Answer::Failed { failure: Failure::Cancelled, retry: Retry::Forbidden });
+            self.client_span(key, Answer::final_failure(Failure::Cancelled));
         }
         self.calls.remove(key);
         self.cancel(job);
@@ -163,13 +173,18 @@ impl World {
 
     /// What comes after an attempt: another one, or the end of the call.
     fn attempt_ends(&mut self, key: Key, answer: Answer) {
-        let Some(call) = self.calls.get(key) else { return };
+        let Some(call) = self.calls.get_mut(key) else { return };
         let (edge, caller, attempt) = (call.edge, call.caller, call.attempt);
+        if let (Some(place), Some(ticket)) = (caller, call.ticket.take()) {
+            let took_ms = (self.now_ns - call.started_ns) / 1_000_000;
+            let now_ms = self.unix_ms(self.now_ns);
+            self.instances[place as usize].guard.callees.record(edge, ticket, end(answer), took_ms, now_ms);
+        }
         if let Answer::Failed { retry, .. } = answer
             && self.repeats(edge, caller, attempt, retry)
         {
             let renewed = self.calls.renew(key);
-            let wait_ns = self.backoff_ns(edge, attempt);
+            let wait_ns = self.backoff_ns(edge, attempt, retry);
             if let Some(call) = self.calls.get_mut(renewed) {
                 call.attempt += 1;
                 call.job = Key::NONE;
@@ -191,7 +206,7 @@ impl World {
     /// Is a failed attempt repeated?
     fn repeats(&mut self, edge: u32, caller: Option<u32>, attempt: u8, retry: Retry) -> bool {
         let plan = &self.plan.edges[edge as usize];
-        if attempt > plan.retries || (retry == Retry::Forbidden && plan.honours_no_retry) {
+        if attempt > plan.retries || (retry == Retry::Never && plan.honours_no_retry) {
             return false;
         }
         let Some(place) = caller else { return true };
@@ -199,16 +214,19 @@ impl World {
             let number = self.number(place);
             self.edges[edge as usize].spend(number)
         };
-        let allowed = plain && self.instances[place as usize].guard.may_retry(edge);
+        let now_ms = self.unix_ms(self.now_ns);
+        let callees = &mut self.instances[place as usize].guard.callees;
+        let allowed = plain && callees.may_retry(edge, now_ms) == RetryVerdict::Granted;
         self.second.retries_refused += u64::from(!allowed);
         allowed
     }
 
-    /// Doubling, with a share drawn by chance.
-    fn backoff_ns(&mut self, edge: u32, attempt: u8) -> u64 {
+    /// Doubling, with a share drawn by chance; never before the callee's own hint.
+    fn backoff_ns(&mut self, edge: u32, attempt: u8, retry: Retry) -> u64 {
+        let hint_ns = if let Retry::AfterMs(after_ms) = retry { u64::from(after_ms) * 1_000_000 } else { 0 };
         let plan = &self.plan.edges[edge as usize];
         let full = plan.backoff_ns * f64::from(1u32 << u32::from(attempt - 1).min(16));
-        (full * (1.0 - plan.jitter * self.call_dice.uniform())) as u64 + 1
+        hint_ns + (full * (1.0 - plan.jitter * self.call_dice.uniform())) as u64 + 1
     }
 
     /// The owner's list of calls names the renewed key instead of the old one.
@@ -263,5 +281,14 @@ impl World {
     fn number(&self, place: u32) -> usize {
         let service = self.plan.instances[place as usize].service;
         (place - self.plan.services[service as usize].instances.start) as usize
+    }
+}
+
+/// What an answer says of the callee's health. Refusals and cancellations say nothing.
+fn end(answer: Answer) -> CallEnd {
+    match answer {
+        Answer::Good => CallEnd::Success,
+        Answer::Failed { failure: Failure::Shed | Failure::Cancelled, .. } => CallEnd::Ignored,
+        Answer::Failed { .. } => CallEnd::Failure,
     }
 }

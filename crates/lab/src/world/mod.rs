@@ -26,7 +26,7 @@ use crate::Topology;
 use agenda::Agenda;
 use arena::{Arena, Key};
 use dice::Dice;
-use guard::Guard;
+use guard::{Guard, Waiting};
 use model::GuardReport;
 use obey::Control;
 use plan::Plan;
@@ -112,14 +112,14 @@ impl World {
     pub fn new(topology: Topology, config: WorldConfig) -> World {
         let plan = Arc::new(Plan::new(&topology));
         let dice = |stream| Dice::new(config.seed, stream);
-        let instances = plan.instances.iter().map(|instance| Instance {
+        let instances = plan.instances.iter().enumerate().map(|(place, instance)| Instance {
             service: instance.service,
-            queue: VecDeque::new(),
+            queue: Waiting::Plain(VecDeque::new()),
             busy: 0,
             workers: plan.services[instance.service as usize].workers,
             slowness: 1.0,
             errors: 0.0,
-            guard: Guard::new(&plan, instance),
+            guard: Guard::new(&plan, place as u32, instance),
             spans: Vec::new(),
         });
         let edges = plan.edges.iter().map(|edge| {
@@ -221,6 +221,10 @@ impl World {
         })
     }
 
+    fn unix_ms(&self, at_ns: u64) -> u64 {
+        (self.start_unix_ns + at_ns) / 1_000_000
+    }
+
     fn begin(&mut self) {
         for fault in 0..self.plan.faults.len() as u32 {
             let plan = &self.plan.faults[fault as usize];
@@ -261,8 +265,8 @@ impl World {
     fn second_ends(&mut self) {
         self.total.add(&self.second);
         self.tally.push(std::mem::take(&mut self.second));
-        self.obey();
         self.report();
+        self.obey();
         self.agenda.put(self.now_ns + SECOND_NS, Event::SecondEnds);
     }
 }

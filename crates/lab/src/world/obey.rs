@@ -73,10 +73,11 @@ impl World {
         if !self.control.obey {
             return;
         }
-        let now_ms = self.now_unix_ns() / 1_000_000;
+        let now_ms = self.unix_ms(self.now_ns);
         for place in 0..self.instances.len() {
             let in_force = self.control.subscribers[place].in_force(now_ms);
-            self.instances[place].guard.obey(&in_force);
+            self.instances[place].guard.obey(&in_force, now_ms);
+            self.bound_queue(place as u32);
             for once in self.control.subscribers[place].take_one_shots(now_ms) {
                 self.do_once(place as u32, &once);
             }
@@ -85,26 +86,28 @@ impl World {
 
     fn do_once(&mut self, place: u32, once: &InForce) {
         if let (Setting::Purge { older_than_ms }, None) = (once.setting, &once.target.caller) {
-            self.purge(place, u64::from(older_than_ms) * 1_000_000, once.target.operation.as_deref());
+            self.purge(place, older_than_ms, once.target.operation.as_deref());
         }
     }
 
     /// Every guard says what the last second was like.
     pub(super) fn report(&mut self) {
-        let now_ms = self.now_unix_ns() / 1_000_000;
+        let now_ms = self.unix_ms(self.now_ns);
+        let start_unix_ns = self.start_unix_ns;
         for place in 0..self.instances.len() {
             let instance = &mut self.instances[place];
             let plan = &self.plan.instances[place];
-            let head = instance.queue.iter().filter_map(|key| self.jobs.get(*key)).map(|job| job.arrived_ns).min();
-            let waited_ns = head.map_or(0, |arrived_ns| self.now_ns - arrived_ns);
-            let counts = instance.guard.take_report();
+            instance.guard.second_ends(now_ms);
+            let arrived_ms = |key| self.jobs.get(key).map(|job| (start_unix_ns + job.arrived_ns) / 1_000_000);
+            let queue_delay_ms = instance.queue.oldest_ms(now_ms, arrived_ms) as u32;
+            let counts = instance.guard.take_report(now_ms);
             let obeyed = if self.control.obey { self.control.subscribers[place].obeyed(now_ms) } else { Vec::new() };
             self.reports.push(GuardReport {
                 service: self.plan.services[instance.service as usize].name.clone(),
                 instance: plan.id.clone(),
                 at_ms: now_ms,
                 queued: instance.queue.len() as u32,
-                queue_delay_ms: (waited_ns / 1_000_000) as u32,
+                queue_delay_ms,
                 in_flight: instance.busy,
                 workers: instance.workers,
                 knobs: KNOBS.to_vec(),

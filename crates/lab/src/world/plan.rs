@@ -2,7 +2,7 @@
 
 use super::dice::Law;
 use crate::topology::{Balance, Call, Client, Distribution, Fault, Holds, Order, Protocol, SpanStart, Topology, Way};
-use model::{Criticality, SpanKind};
+use model::{Criticality, NameId, SpanKind};
 use std::ops::Range;
 
 /// The tables.
@@ -39,6 +39,7 @@ pub(crate) struct ServicePlan {
     pub(crate) balance: Balance,
     pub(crate) order: Order,
     pub(crate) length_max: usize,
+    pub(crate) adaptive_limit: bool,
     pub(crate) workers: u32,
     /// Its instances, as places in [`Plan::instances`].
     pub(crate) instances: Range<u32>,
@@ -48,6 +49,7 @@ pub(crate) struct ServicePlan {
 pub(crate) struct OperationPlan {
     pub(crate) service: u32,
     pub(crate) name: String,
+    pub(crate) id: NameId,
     /// The part before the first space (`GET`, `SELECT`), or the gRPC service.
     pub(crate) verb: String,
     /// What follows it (`/route`, the table), or the gRPC method.
@@ -76,6 +78,7 @@ pub(crate) struct EdgePlan {
     pub(crate) backoff_ns: f64,
     pub(crate) jitter: f64,
     pub(crate) budget: Option<f64>,
+    pub(crate) breaker: bool,
     pub(crate) cancel: bool,
     pub(crate) honours_no_retry: bool,
 }
@@ -160,6 +163,7 @@ impl Plan {
             self.operations.push(OperationPlan {
                 service: place,
                 name: operation.name.to_string(),
+                id: NameId::of(&operation.name),
                 verb: verb.to_owned(),
                 object: object.to_owned(),
                 law: match operation.distribution {
@@ -184,6 +188,7 @@ impl Plan {
             balance: service.balance,
             order: service.queue.order,
             length_max: service.queue.length.map_or(usize::MAX, |length| length as usize),
+            adaptive_limit: service.adaptive_limit,
             workers: service.workers,
             instances: first..self.instances.len() as u32,
         });
@@ -219,6 +224,7 @@ impl Plan {
             backoff_ns: call.backoff_ms * 1e6,
             jitter: call.jitter,
             budget: call.retry_budget,
+            breaker: call.breaker,
             cancel: call.cancel,
             honours_no_retry: true,
         }
@@ -240,6 +246,7 @@ impl Plan {
             backoff_ns: client.backoff_ms * 1e6,
             jitter: client.jitter,
             budget: None,
+            breaker: false,
             cancel: client.cancel,
             honours_no_retry: client.honours_no_retry,
         });

@@ -1,22 +1,28 @@
 //! What an exporter collects: spans as places in the plan's tables, a few dozen bytes each.
 
 use super::plan::Plan;
+use admission::Retry;
 use model::{Criticality, Failure, SpanKind};
 use std::fmt;
 use std::sync::Arc;
 
-/// How a request or an attempt ended, as its caller hears it.
+/// How a request or an attempt ended, as its caller hears it. A refusal that is passed on stays a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Good,
     Failed { failure: Failure, retry: Retry },
 }
 
-/// May a failed call be repeated?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retry {
-    Allowed,
-    Forbidden,
+impl Answer {
+    /// A failure that is worth another try at once.
+    pub(crate) fn failed(failure: Failure) -> Answer {
+        Answer::Failed { failure, retry: Retry::AfterMs(0) }
+    }
+
+    /// A failure that is not to be tried again.
+    pub(crate) fn final_failure(failure: Failure) -> Answer {
+        Answer::Failed { failure, retry: Retry::Never }
+    }
 }
 
 /// A span that has ended.

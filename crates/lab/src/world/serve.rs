@@ -1,11 +1,13 @@
 //! The callee's side: a request arrives, waits, is worked on, calls others, and is answered.
 
+use super::arena::Arena;
 use super::arena::Key;
-use super::guard::{Ask, Verdict};
-use super::record::{Answer, Retry};
-use super::state::{Owner, Phase};
+use super::guard::{Bound, Drop, GuardLoad, Wait};
+use super::record::Answer;
+use super::state::{Job, Owner, Phase};
 use super::{Event, World};
-use crate::topology::{Holds, Order};
+use crate::topology::Holds;
+use admission::{Decision, Retry};
 use model::{Failure, SpanKind};
 
 impl World {
@@ -14,76 +16,88 @@ impl World {
         let Some(job) = self.jobs.get_mut(key) else { return };
         job.arrived_ns = self.now_ns;
         job.started_ns = self.now_ns;
-        let place = job.instance;
         if job.phase == Phase::Cancelled {
             self.jobs.remove(key);
             return;
         }
+        let (place, trace) = (job.instance, job.baggage.trace);
+        let operation = self.plan.operations[self.plan.edges[job.edge as usize].operation as usize].id;
+        let Some(wait) = look(&self.jobs, key, self.start_unix_ns, self.now_ns) else { return };
         let instance = &mut self.instances[place as usize];
-        let operation = &self.plan.operations[self.plan.edges[job.edge as usize].operation as usize];
-        let ask = Ask {
-            criticality: job.baggage.criticality,
-            cohort: job.baggage.cohort,
-            deadline_ns: job.baggage.deadline_ns,
-            operation: &operation.name,
-            queued: instance.queue.len(),
-            busy: instance.busy,
-            workers: instance.workers,
-        };
-        if let Verdict::Refuse(retry) = instance.guard.admit(self.now_ns, &ask) {
+        let (queued, busy, workers) = (instance.queue.len(), instance.busy, instance.workers);
+        let load = GuardLoad { queued: queued as u32, busy, workers };
+        if let Decision::Refuse { retry, .. } = instance.guard.admit(&wait, operation, trace, load) {
             self.refuse(key, retry);
-        } else if instance.busy < instance.workers {
+        } else if busy < workers {
             self.start(key);
-        } else if instance.queue.len() < self.plan.services[instance.service as usize].length_max {
-            instance.queue.push_back(key);
+        } else if queued < self.plan.services[instance.service as usize].length_max {
+            let mut dropped = Vec::new();
+            instance.queue.push(key, &wait, instance.guard.work_us(), &mut dropped);
+            self.drop_all(place, dropped);
         } else {
             self.second.overflows += 1;
-            self.answer(key, Answer::Failed { failure: Failure::Unavailable, retry: Retry::Allowed });
+            self.answer(key, Answer::failed(Failure::Unavailable));
         }
     }
 
     /// Free workers take up what waits.
     pub(super) fn take_up_work(&mut self, place: u32) {
+        let mut dropped = Vec::new();
         loop {
             let instance = &mut self.instances[place as usize];
             if instance.busy >= instance.workers {
-                return;
+                break;
             }
-            let lifo = self.plan.services[instance.service as usize].order == Order::Lifo;
-            let next = if lifo { instance.queue.pop_back() } else { instance.queue.pop_front() };
-            let Some(key) = next else { return };
-            let Some(job) = self.jobs.get_mut(key) else { continue };
-            if job.phase == Phase::Cancelled {
-                self.jobs.remove(key);
-                continue;
-            }
-            match instance.guard.take_up(self.now_ns, job.baggage.deadline_ns) {
-                Verdict::Admit => self.start(key),
-                Verdict::Refuse(retry) => self.refuse(key, retry),
+            let order = self.plan.services[instance.service as usize].order;
+            let now_ms = (self.start_unix_ns + self.now_ns) / 1_000_000;
+            let Some(key) = instance.queue.pop(order, now_ms, &mut dropped) else { break };
+            match self.jobs.get(key).map(|job| job.phase) {
+                Some(Phase::Cancelled) => drop(self.jobs.remove(key)),
+                Some(_) => self.start(key),
+                None => {}
             }
         }
+        self.drop_all(place, dropped);
     }
 
-    /// What has waited longer than `older_than_ns`, or for nobody, is dropped and answered "do not retry".
-    pub(super) fn purge(&mut self, place: u32, older_than_ns: u64, operation: Option<&str>) {
-        let plan = self.plan.clone();
-        let instance = &mut self.instances[place as usize];
-        let mut queue = std::mem::take(&mut instance.queue);
+    /// What has waited longer than `older_than_ms`, or for nobody, is dropped and answered "do not retry".
+    pub(super) fn purge(&mut self, place: u32, older_than_ms: u32, operation: Option<&str>) {
+        let (plan, jobs, start_unix_ns, now_ns) = (&self.plan, &self.jobs, self.start_unix_ns, self.now_ns);
         let mut dropped = Vec::new();
-        let (jobs, now_ns) = (&self.jobs, self.now_ns);
-        queue.retain(|key| {
-            let Some(job) = jobs.get(*key) else { return false };
-            let name = &plan.operations[plan.edges[job.edge as usize].operation as usize].name;
-            let meant = operation.is_none_or(|only| only == name);
-            let purged = meant && instance.guard.purges(now_ns, job.arrived_ns, job.baggage.deadline_ns, older_than_ns);
-            if purged {
-                dropped.push(*key);
-            }
-            !purged
-        });
-        instance.queue = queue;
-        for key in dropped {
-            self.refuse(key, Retry::Forbidden);
+        let meant = |key| {
+            let edge = jobs.get(key).map(|job: &Job| &plan.edges[job.edge as usize]);
+            let name = edge.map(|edge| plan.operations[edge.operation as usize].name.as_str());
+            operation.is_none() || name == operation
+        };
+        let look = |key| look(jobs, key, start_unix_ns, now_ns);
+        let now_ms = (start_unix_ns + now_ns) / 1_000_000;
+        self.instances[place as usize].queue.purge(older_than_ms, now_ms, look, meant, &mut dropped);
+        self.drop_all(place, dropped);
+    }
+
+    /// The queue's bound follows the guard's table.
+    pub(super) fn bound_queue(&mut self, place: u32) {
+        let (jobs, start_unix_ns, now_ns) = (&self.jobs, self.start_unix_ns, self.now_ns);
+        let instance = &mut self.instances[place as usize];
+        let bound = Bound {
+            bound_ms: instance.guard.queue_bound_ms(),
+            workers: instance.workers,
+            work_us: instance.guard.work_us(),
+            retry: instance.guard.retry(),
+            order: self.plan.services[instance.service as usize].order,
+        };
+        let mut dropped = Vec::new();
+        instance.queue.set_bound(bound, |key| look(jobs, key, start_unix_ns, now_ns), &mut dropped);
+        self.drop_all(place, dropped);
+    }
+
+    fn drop_all(&mut self, place: u32, dropped: Vec<Drop>) {
+        if dropped.is_empty() {
+            return;
+        }
+        self.instances[place as usize].guard.dropped(dropped.len() as u32);
+        for (key, retry) in dropped {
+            self.refuse(key, retry);
         }
     }
 
@@ -120,9 +134,9 @@ impl World {
         let errors = self.instances[place as usize].errors;
         let failed = self.work_dice.chance(1.0 - (1.0 - errors) * (1.0 - operation.error_share));
         if cancelled {
-            self.answer(key, Answer::Failed { failure: Failure::Cancelled, retry: Retry::Forbidden });
+            self.answer(key, Answer::final_failure(Failure::Cancelled));
         } else if failed {
-            self.answer(key, Answer::Failed { failure: Failure::Error, retry: Retry::Allowed });
+            self.answer(key, Answer::failed(Failure::Error));
         } else {
             self.go_on(key);
         }
@@ -194,7 +208,7 @@ impl World {
             return;
         }
         let pending = std::mem::take(&mut job.pending);
-        self.answer(key, Answer::Failed { failure: Failure::Cancelled, retry: Retry::Forbidden });
+        self.answer(key, Answer::final_failure(Failure::Cancelled));
         for call in pending {
             self.abandon(call);
         }
@@ -231,4 +245,17 @@ impl World {
             self.take_up_work(job.instance);
         }
     }
+}
+
+/// What a queue must know of a request.
+fn look(jobs: &Arena<Job>, key: Key, start_unix_ns: u64, now_ns: u64) -> Option<Wait> {
+    let job = jobs.get(key)?;
+    let deadline_ns = job.baggage.deadline_ns;
+    Some(Wait {
+        now_ms: (start_unix_ns + now_ns) / 1_000_000,
+        arrived_ms: (start_unix_ns + job.arrived_ns) / 1_000_000,
+        deadline_ms: (deadline_ns != u64::MAX).then(|| (start_unix_ns + deadline_ns) / 1_000_000),
+        criticality: job.baggage.criticality,
+        cohort: job.baggage.cohort,
+    })
 }

@@ -2,10 +2,11 @@
 
 use super::arena::Key;
 use super::dice::Dice;
-use super::guard::Guard;
+use super::guard::{Guard, Waiting};
 use super::plan::{EdgePlan, Plan};
 use super::record::{Answer, SpanRecord};
 use crate::topology::Holds;
+use admission::Ticket;
 use model::Criticality;
 use std::collections::VecDeque;
 
@@ -68,6 +69,8 @@ pub(super) struct Pending {
     pub(super) started_ns: u64,
     /// The callee's request of this attempt.
     pub(super) job: Key,
+    /// The breaker's, if there is one.
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// Who waits for a call.
@@ -82,7 +85,7 @@ pub(super) enum Owner {
 /// A process.
 pub(super) struct Instance {
     pub(super) service: u32,
-    pub(super) queue: VecDeque<Key>,
+    pub(super) queue: Waiting,
     pub(super) busy: u32,
     /// How many it can work on at the moment.
     pub(super) workers: u32,

@@ -1,0 +1,51 @@
+//! How fast the simulator and the generator are: `cargo run --release -p lab --example speed`.
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
+use lab::generate::{Generator, Rate};
+use lab::{World, WorldConfig, builtin};
+use std::time::Instant;
+use telemetry::Encoding;
+
+const SECOND_NS: u64 = 1_000_000_000;
+const START_NS: u64 = 1_750_000_000 * SECOND_NS;
+
+fn main() {
+    let twelve = || builtin("twelve").expect("it comes with the program");
+    for with_spans in [false, true] {
+        let config = WorldConfig { seed: 1, start_unix_ns: START_NS, obey: true };
+        let mut world = World::new(twelve(), config);
+        if !with_spans {
+            world.discard_spans();
+        }
+        let (begun, mut spans) = (Instant::now(), 0);
+        for second in 1..=600 {
+            world.run_until(second * SECOND_NS);
+            spans += world.take_exports().iter().map(lab::Export::span_count).sum::<usize>();
+            world.take_reports();
+        }
+        let total = world.total();
+        println!(
+            "10 minutes of 12 services at 2,000 requests/s: {:.1} s, {} requests, {} calls, {spans} spans",
+            begun.elapsed().as_secs_f64(),
+            total.offered,
+            total.attempts
+        );
+    }
+    for (name, encoding) in [("protobuf", Encoding::OtlpProto), ("json", Encoding::OtlpJson)] {
+        let shop = builtin("shop").expect("it comes with the program");
+        let mut generator = Generator::new(&shop, 1, Rate::Max, encoding, START_NS);
+        let (mut record, mut spans, mut bytes) = (Vec::new(), 0u64, 0u64);
+        let begun = Instant::now();
+        while spans < 10_000_000 {
+            let Some(meta) = generator.next_record(&mut record) else { break };
+            spans += u64::from(meta.spans);
+            bytes += record.len() as u64;
+        }
+        let took = begun.elapsed().as_secs_f64();
+        println!(
+            "replay, {name}: {:.2} M spans/s, {:.0} bytes a span",
+            spans as f64 / took / 1e6,
+            bytes as f64 / spans as f64
+        );
+    }
+}

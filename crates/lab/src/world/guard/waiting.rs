@@ -1,0 +1,173 @@
+//! Where requests wait: a plain queue, or the bounded one of `admission` while a bound is in force.
+
+use crate::topology::Order;
+use crate::world::arena::Key;
+use admission::{Dropped, Entry, QueueOrder, QueuePolicy, Retry};
+use model::Criticality;
+use std::collections::VecDeque;
+
+/// What a queue must know of a request.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::world) struct Wait {
+    /// Now, Unix milliseconds.
+    pub(in crate::world) now_ms: u64,
+    /// When it arrived, Unix milliseconds.
+    pub(in crate::world) arrived_ms: u64,
+    /// When nobody waits for the answer any more, Unix milliseconds.
+    pub(in crate::world) deadline_ms: Option<u64>,
+    pub(in crate::world) criticality: Criticality,
+    pub(in crate::world) cohort: u8,
+}
+
+/// The queue of one instance.
+pub(in crate::world) enum Waiting {
+    /// In the order of the topology.
+    Plain(VecDeque<Key>),
+    /// Bounded in milliseconds of work; drops what has expired.
+    Bounded(Box<QueuePolicy<Key>>),
+}
+
+/// A request that is dropped, and what its client is told.
+pub(in crate::world) type Drop = (Key, Retry);
+
+impl Waiting {
+    pub(in crate::world) fn len(&self) -> usize {
+        match self {
+            Waiting::Plain(queue) => queue.len(),
+            Waiting::Bounded(queue) => queue.len(),
+        }
+    }
+
+    /// Lets a request wait. What has no place any more, perhaps itself, is given back.
+    pub(in crate::world) fn push(&mut self, key: Key, wait: &Wait, work_us: u32, dropped: &mut Vec<Drop>) {
+        match self {
+            Waiting::Plain(queue) => queue.push_back(key),
+            Waiting::Bounded(queue) => {
+                let mut out = Vec::new();
+                queue.push(entry(key, wait, work_us), wait.now_ms, &mut out);
+                dropped.extend(out.into_iter().map(leave));
+            }
+        }
+    }
+
+    /// Who is next; what has expired on the way is given back.
+    pub(in crate::world) fn pop(&mut self, order: Order, now_ms: u64, dropped: &mut Vec<Drop>) -> Option<Key> {
+        match (self, order) {
+            (Waiting::Plain(queue), Order::Fifo) => queue.pop_front(),
+            (Waiting::Plain(queue), Order::Lifo) => queue.pop_back(),
+            (Waiting::Bounded(queue), _) => {
+                let mut out = Vec::new();
+                let next = queue.pop(now_ms, &mut out);
+                dropped.extend(out.into_iter().map(leave));
+                next.map(|entry| entry.item)
+            }
+        }
+    }
+
+    /// Who stands in front.
+    pub(in crate::world) fn oldest_ms(&self, now_ms: u64, arrived_ms: impl Fn(Key) -> Option<u64>) -> u64 {
+        match self {
+            Waiting::Plain(queue) => {
+                let arrived = queue.front().and_then(|key| arrived_ms(*key));
+                arrived.map_or(0, |arrived_ms| now_ms.saturating_sub(arrived_ms))
+            }
+            Waiting::Bounded(queue) => queue.delay_ms(now_ms),
+        }
+    }
+
+    /// Takes on a bound, changes it, or goes back to a plain queue. `look` finds what a waiting request is like.
+    pub(in crate::world) fn set_bound(
+        &mut self,
+        bound: Bound,
+        look: impl Fn(Key) -> Option<Wait>,
+        dropped: &mut Vec<Drop>,
+    ) {
+        match (&mut *self, bound.bound_ms) {
+            (Waiting::Plain(_), None) => {}
+            (Waiting::Bounded(queue), Some(bound_ms)) => {
+                queue.set_bound_ms(bound_ms);
+                queue.set_workers(bound.workers);
+                queue.set_retry(bound.retry);
+            }
+            (Waiting::Plain(plain), Some(bound_ms)) => {
+                let mut queue = QueuePolicy::new(bound_ms, bound.workers, bound.order());
+                queue.set_retry(bound.retry);
+                let mut out = Vec::new();
+                for (key, wait) in plain.drain(..).filter_map(|key| Some((key, look(key)?))) {
+                    queue.push(entry(key, &wait, bound.work_us), wait.now_ms, &mut out);
+                }
+                dropped.extend(out.into_iter().map(leave));
+                *self = Waiting::Bounded(Box::new(queue));
+            }
+            (Waiting::Bounded(queue), None) => {
+                let mut plain = VecDeque::with_capacity(queue.len());
+                let mut out = Vec::new();
+                // at time 0 nothing has expired: everything is taken over as it stands
+                while let Some(entry) = queue.pop(0, &mut out) {
+                    plain.push_back(entry.item);
+                }
+                *self = Waiting::Plain(plain);
+            }
+        }
+    }
+
+    /// Drops what has waited longer, or for nobody; of `meant` requests only.
+    pub(in crate::world) fn purge(
+        &mut self,
+        older_than_ms: u32,
+        now_ms: u64,
+        look: impl Fn(Key) -> Option<Wait>,
+        meant: impl Fn(Key) -> bool,
+        dropped: &mut Vec<Drop>,
+    ) {
+        let mut out = Vec::new();
+        match self {
+            Waiting::Bounded(queue) => queue.purge(older_than_ms, now_ms, &mut out),
+            Waiting::Plain(plain) => {
+                let mut queue = QueuePolicy::new(u32::MAX, 1, QueueOrder::Fifo);
+                let mut kept = VecDeque::new();
+                for key in plain.drain(..) {
+                    match look(key).filter(|_| meant(key)) {
+                        Some(wait) => queue.push(entry(key, &wait, 0), now_ms, &mut out),
+                        None => kept.push_back(key),
+                    }
+                }
+                queue.purge(older_than_ms, now_ms, &mut out);
+                while let Some(entry) = queue.pop(now_ms, &mut out) {
+                    kept.push_back(entry.item);
+                }
+                *plain = kept;
+            }
+        }
+        dropped.extend(out.into_iter().map(leave));
+    }
+}
+
+/// What a bound is made of.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::world) struct Bound {
+    /// None goes back to a plain queue.
+    pub(in crate::world) bound_ms: Option<u32>,
+    pub(in crate::world) workers: u32,
+    pub(in crate::world) work_us: u32,
+    pub(in crate::world) retry: Retry,
+    pub(in crate::world) order: Order,
+}
+
+impl Bound {
+    fn order(&self) -> QueueOrder {
+        match self.order {
+            Order::Fifo => QueueOrder::Fifo,
+            Order::Lifo => QueueOrder::AdaptiveLifo { after_ms: 0 },
+        }
+    }
+}
+
+fn entry(key: Key, wait: &Wait, work_us: u32) -> Entry<Key> {
+    let Wait { arrived_ms, deadline_ms, criticality, .. } = *wait;
+    Entry { item: key, enqueued_ms: arrived_ms, deadline_ms, work_us, criticality }
+}
+
+fn leave(dropped: Dropped<Key>) -> Drop {
+    (dropped.entry.item, dropped.retry)
+}

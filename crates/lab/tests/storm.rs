@@ -1,0 +1,139 @@
+//! Retries: their amplification against its formula, and the region λ(R+1) > C in which a storm keeps itself alive.
+
+use lab::{Second, Topology, World, WorldConfig};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// A caller with `retries` in front of a service that fails by chance.
+fn failing(error_share: f64, retries: u8) -> Topology {
+    let text = format!(
+        r#"
+        name = "failing"
+        [[client]]
+        name = "all"
+        to = "caller"
+        rate_rps = 500
+        timeout_ms = 60000
+        [[service]]
+        name = "caller"
+        workers = 1000
+        [[service.operation]]
+        name = "GET /"
+        mean_us = 100
+        [[service.operation.call]]
+        to = "callee"
+        timeout_ms = 10000
+        retries = {retries}
+        backoff_ms = 1
+        [[service]]
+        name = "callee"
+        workers = 1000
+        [[service.operation]]
+        name = "GET /"
+        mean_us = 100
+        error_share = {error_share}
+        "#
+    );
+    Topology::from_toml(&text).expect("the topology is right")
+}
+
+/// The stylised server of §14 of the notes: C = 1000/s, client timeout 1 s, no bound, capacity to 40 % for 15 s.
+fn stylised(load: f64, retries: u8, length: Option<u32>) -> Topology {
+    let rate_rps = 200.0 * load;
+    let queue = length.map_or(String::new(), |length| format!("queue = {{ length = {length} }}"));
+    let text = format!(
+        r#"
+        name = "stylised"
+        network_latency_us = 100
+        [[client]]
+        name = "all"
+        to = "server"
+        rate_rps = {rate_rps}
+        timeout_ms = 1000
+        retries = {retries}
+        backoff_ms = 100
+        [[service]]
+        name = "server"
+        workers = 2
+        {queue}
+        [[service.operation]]
+        name = "GET /"
+        mean_us = 10000
+        distribution = "exponential"
+        [[fault]]
+        kind = "slow"
+        service = "server"
+        factor = 2.5
+        start_s = 20
+        duration_s = 15
+        "#
+    );
+    Topology::from_toml(&text).expect("the topology is right")
+}
+
+fn run(topology: Topology, seed: u64, seconds: u64) -> Vec<Second> {
+    let mut world = World::new(topology, WorldConfig { seed, ..WorldConfig::default() });
+    world.discard_spans();
+    world.run_until(seconds * SECOND_NS);
+    world.tally().to_vec()
+}
+
+fn share_good(seconds: &[Second]) -> f64 {
+    let sum = |count: fn(&Second) -> u64| seconds.iter().map(count).sum::<u64>() as f64;
+    sum(|second| second.good) / sum(|second| second.offered)
+}
+
+#[test]
+fn attempts_grow_as_the_formula_says() {
+    for (share, retries) in [(0.5, 3u8), (0.9, 3), (0.2, 1), (0.5, 0)] {
+        let tally = run(failing(share, retries), 5, 60);
+        let offered: u64 = tally.iter().map(|second| second.offered).sum();
+        let attempts: u64 = tally.iter().map(|second| second.attempts).sum::<u64>() - offered;
+        let measured = attempts as f64 / offered as f64;
+        // A = (1 − p^(r+1)) / (1 − p)
+        let theory = (1.0 - share.powi(i32::from(retries) + 1)) / (1.0 - share);
+        assert!((measured / theory - 1.0).abs() < 0.01, "p {share}, r {retries}: {measured}, theory {theory}");
+    }
+}
+
+#[test]
+fn a_budget_bounds_amplification() {
+    let text = failing(0.9, 3);
+    let mut topology = text;
+    topology.service[0].operation[0].call[0].retry_budget = Some(0.2);
+    let tally = run(topology, 5, 60);
+    let offered: u64 = tally.iter().map(|second| second.offered).sum();
+    let attempts: u64 = tally.iter().map(|second| second.attempts).sum::<u64>() - offered;
+    let measured = attempts as f64 / offered as f64;
+    assert!(measured <= 1.2 + 0.01 && measured > 1.15, "{measured}");
+}
+
+#[test]
+fn above_capacity_with_retries_the_storm_persists_and_below_it_heals() {
+    // λ(R+1) against C = 1: above it every run stays down 60 s after the fault, below it every run heals
+    for (load, retries, stays) in [(0.8, 3, true), (0.6, 3, true), (0.6, 1, true), (0.3, 1, false), (0.2, 3, false)] {
+        assert_eq!(load * (f64::from(retries) + 1.0) > 1.0, stays);
+        for seed in 1..=3 {
+            let tally = run(stylised(load, retries, None), seed, 110);
+            let late = share_good(&tally[90..110]);
+            assert_eq!(late < 0.3, stays, "λ {load}, R {retries}, seed {seed}: {late} good");
+            assert_eq!(late > 0.97, !stays, "λ {load}, R {retries}, seed {seed}: {late} good");
+        }
+    }
+}
+
+#[test]
+fn without_retries_a_backlog_heals_by_itself() {
+    let tally = run(stylised(0.7, 0, None), 2, 110);
+    assert!(share_good(&tally[90..110]) > 0.97);
+}
+
+#[test]
+fn a_queue_shorter_than_capacity_times_timeout_ends_the_storm() {
+    // C · T = 200 requests here
+    for (length, ends) in [(100, true), (300, false)] {
+        let tally = run(stylised(0.8, 3, Some(length)), 4, 110);
+        let late = share_good(&tally[90..110]);
+        assert_eq!(late > 0.9, ends, "length {length}: {late} good");
+    }
+}
