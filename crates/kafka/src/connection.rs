@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// How long a new client looks for a broker before it says that none answers.
 pub(crate) const REACH: Duration = Duration::from_secs(10);
 
+/// How many waiting events are heard after each attempt to reach a broker.
+const EVENTS_PER_LOOK: u32 = 32;
+
 /// Brokers and properties. `Debug` hides secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Connection {
@@ -98,7 +101,8 @@ impl Connection {
         heard.said().login = None;
         loop {
             let answer = client.fetch_metadata(topic, Duration::from_millis(500).min(wait));
-            poll();
+            // One call serves one event, and what was wrong stands behind its log lines.
+            (0..EVENTS_PER_LOOK).for_each(|_| poll());
             match answer {
                 Ok(metadata) => return Ok(metadata),
                 Err(error) if heard.said().login.is_some() || begun.elapsed() >= wait => {
@@ -159,7 +163,7 @@ fn mend(reason: &str) -> &'static str {
     } else if has("security.protocol") || has("Disconnected") || has("disconnected") {
         "the listener may want TLS or a login: look at `security.protocol`"
     } else {
-        "look at the address, firewalls between, and `security.protocol`"
+        "look at the address, at firewalls between, and at `security.protocol` (a TLS listener hangs up on a plain client)"
     }
 }
 
