@@ -22,3 +22,6 @@ pub use order::{Stage, sending, stage};
 pub use picture::{EdgeFacts, FlowFacts, Picture, ServiceFacts};
 pub use plan::{HEADROOM, Intent, Plan, overloaded, plan};
 pub use policy::{Limits, ModeRule, Pace, Policy};
+
+#[cfg(test)]
+mod tests;

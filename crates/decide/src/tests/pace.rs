@@ -1,0 +1,230 @@
+//! Leases over time: renewals, changes, withdrawal, release in order, relapse, thin telemetry.
+
+use super::*;
+use crate::{Over, Phase};
+use model::Setting;
+
+fn storm_desk(capacity: f64) -> (Desk, Vec<Finding>, Picture) {
+    (Desk::new(acting()), vec![finding(Signature::Metastable)], storm(capacity, 3.0))
+}
+
+#[test]
+fn commands_go_out_once_and_are_renewed_at_a_third_of_their_time_with_the_same_id() {
+    let (mut desk, findings, picture) = storm_desk(125.0);
+    let first = desk.second(&findings, &picture);
+    let ids: Vec<_> = commands(&first).iter().map(|command| (command.knob, command.id.clone())).collect();
+    assert_eq!(ids.len(), 3);
+    let mut renewed = Vec::new();
+    for _ in 0..9 {
+        desk.obey(&["stock", "cart"]);
+        renewed.extend(desk.second(&findings, &picture));
+    }
+    let renewals = commands(&renewed);
+    assert_eq!(renewals.len(), 2, "bound and budget once in five seconds each, the purge never again");
+    for renewal in renewals {
+        assert!(ids.contains(&(renewal.knob, renewal.id.clone())));
+        assert!(renewal.sequence > 3);
+        assert_eq!(renewal.mode, Mode::Act);
+    }
+}
+
+#[test]
+fn a_purge_is_sent_once_and_its_record_is_cleaned_up() {
+    let (mut desk, findings, picture) = storm_desk(125.0);
+    let mut all = Vec::new();
+    for _ in 0..40 {
+        desk.obey(&["stock", "cart"]);
+        all.extend(desk.second(&findings, &picture));
+    }
+    let purges: Vec<_> = commands(&all).into_iter().filter(|command| command.knob == Knob::Purge).collect();
+    assert_eq!(purges.len(), 2);
+    assert!(purges[0].setting.is_some() && purges[1].setting.is_none());
+    assert_eq!(desk.ledger.is_over(&purges[0].id), Some(Over::Spent));
+}
+
+#[test]
+fn in_observe_mode_the_same_is_said_and_nothing_acts() {
+    let (mut desk, findings, picture) = storm_desk(50.0);
+    let act = desk.second(&findings, &picture);
+    let mut watching = Desk::new(Policy::default());
+    let observe = watching.second(&findings, &picture);
+    assert_eq!(knobs(&act), knobs(&observe));
+    assert!(commands(&observe).iter().all(|command| command.mode == Mode::Observe));
+    let settings = |outcomes: &[Outcome]| commands(outcomes).iter().map(|command| command.setting).collect::<Vec<_>>();
+    assert_eq!(settings(&act), settings(&observe));
+}
+
+#[test]
+fn admission_is_tightened_in_bounded_steps() {
+    let (mut desk, findings, picture) = storm_desk(30.0);
+    let mut shares = Vec::new();
+    for _ in 0..8 {
+        desk.obey(&["stock", "cart", "front"]);
+        let out = desk.second(&findings, &picture);
+        let cuts =
+            commands(&out).into_iter().filter(|command| command.knob == Knob::Admission && command.mode == Mode::Act);
+        shares.extend(
+            cuts.filter_map(|command| command.setting)
+                .map(|setting| crate::shed::share(setting, &[30.0, 0.0, 60.0, 10.0])),
+        );
+    }
+    assert!(shares[0] <= 0.4 + 0.002, "{shares:?}");
+    assert!(shares.last().unwrap() > &0.65, "{shares:?}");
+    assert!(shares.last().unwrap() <= &0.7, "the domain's limit: {shares:?}");
+}
+
+#[test]
+fn recovery_lets_demand_in_first_then_retries_then_bounds() {
+    let (mut desk, findings, picture) = storm_desk(50.0);
+    for _ in 0..5 {
+        desk.obey(&["stock", "cart", "front"]);
+        desk.second(&findings, &picture);
+    }
+    let calm = storm(50.0, 1.0);
+    let mut all = Vec::new();
+    for _ in 0..60 {
+        desk.obey(&["stock", "cart", "front"]);
+        all.extend(desk.second(&[], &calm));
+    }
+    let released: Vec<_> = commands(&all)
+        .into_iter()
+        .filter(|command| command.setting.is_none() && command.knob != Knob::Purge)
+        .map(|command| command.knob)
+        .collect();
+    assert_eq!(released, [Knob::Admission, Knob::RetryBudget, Knob::QueueBound]);
+    let widened: Vec<f64> = commands(&all)
+        .into_iter()
+        .filter(|command| command.knob == Knob::Admission)
+        .filter_map(|command| command.setting)
+        .map(|setting| crate::shed::share(setting, &[30.0, 0.0, 60.0, 10.0]))
+        .collect();
+    assert!(widened.windows(2).all(|pair| pair[0] + 1e-9 >= pair[1] && pair[0] - pair[1] <= 0.21), "{widened:?}");
+    assert!(desk.ledger.is_idle());
+}
+
+#[test]
+fn retries_wait_for_the_queue_to_drain() {
+    let (mut desk, findings, picture) = storm_desk(125.0);
+    desk.second(&findings, &picture);
+    desk.queue_delay_ms = 900;
+    let mut all = Vec::new();
+    for _ in 0..30 {
+        desk.obey(&["stock", "cart"]);
+        all.extend(desk.second(&[], &storm(125.0, 1.0)));
+    }
+    assert!(commands(&all).iter().all(|command| command.setting.is_some() || command.knob == Knob::Purge));
+    desk.queue_delay_ms = 3;
+    for _ in 0..30 {
+        desk.obey(&["stock", "cart"]);
+        desk.second(&[], &storm(125.0, 1.0));
+    }
+    assert!(desk.ledger.leases().is_empty());
+}
+
+#[test]
+fn evidence_that_returns_during_the_release_holds_everything_again_and_doubles_the_calm() {
+    let (mut desk, findings, picture) = storm_desk(50.0);
+    let first = desk.second(&findings, &picture);
+    let id = commands(&first).iter().find(|command| command.knob == Knob::Admission).unwrap().id.clone();
+    let calm = storm(50.0, 1.0);
+    for _ in 0..8 {
+        desk.obey(&["stock", "cart", "front"]);
+        desk.second(&[], &calm);
+    }
+    assert!(desk.ledger.leases().values().any(|lease| matches!(lease.phase, Phase::Fading { .. })));
+    let back = desk.second(&findings, &picture);
+    assert!(
+        !audited(&back, AuditKind::Changed)
+            .iter()
+            .filter(|text| text.contains("came back"))
+            .collect::<Vec<_>>()
+            .is_empty()
+    );
+    let fading =
+        |desk: &Desk| desk.ledger.leases().values().filter(|lease| matches!(lease.phase, Phase::Fading { .. })).count();
+    assert_eq!(fading(&desk), 0);
+    assert!(commands(&back).iter().filter(|command| command.knob == Knob::Admission).all(|command| command.id == id));
+    for _ in 0..8 {
+        desk.obey(&["stock", "cart", "front"]);
+        desk.second(&[], &calm);
+    }
+    assert_eq!(fading(&desk), 0, "the second calm must last ten seconds");
+}
+
+#[test]
+fn a_command_that_no_guard_obeys_is_withdrawn_and_not_sent_again() {
+    let (mut desk, findings, picture) = storm_desk(125.0);
+    let mut all = Vec::new();
+    for _ in 0..14 {
+        desk.report("stock", Vec::new());
+        all.extend(desk.second(&findings, &picture));
+    }
+    let bounds: Vec<_> = commands(&all).into_iter().filter(|command| command.knob == Knob::QueueBound).collect();
+    assert!(bounds.last().unwrap().setting.is_none());
+    assert!(audited(&all, AuditKind::Withdrawn)[0].contains("none of the 1 guards"));
+    assert_eq!(desk.ledger.is_over(&bounds[0].id), Some(Over::Useless));
+}
+
+#[test]
+fn a_command_without_effect_by_the_expected_time_is_withdrawn() {
+    let (mut desk, findings, picture) = storm_desk(125.0);
+    let mut all = Vec::new();
+    for _ in 0..20 {
+        all.extend(desk.second(&findings, &picture));
+    }
+    assert!(audited(&all, AuditKind::Withdrawn).iter().all(|text| text.contains("no effect")));
+    assert!(!audited(&all, AuditKind::Withdrawn).is_empty());
+}
+
+#[test]
+fn when_telemetry_thins_out_held_leases_live_on_reports_and_nothing_new_starts() {
+    let (mut desk, findings, picture) = storm_desk(125.0);
+    desk.second(&findings, &picture);
+    let mut renewals = Vec::new();
+    for _ in 0..60 {
+        desk.obey(&["stock"]);
+        renewals.extend(desk.blind_second());
+    }
+    let bounds = |outcomes: &[Outcome]| {
+        commands(outcomes)
+            .iter()
+            .filter(|command| command.knob == Knob::QueueBound)
+            .map(|command| command.setting)
+            .collect::<Vec<_>>()
+    };
+    assert!(bounds(&renewals).iter().all(Option::is_some) && bounds(&renewals).len() >= 10);
+    let budgets: Vec<_> = commands(&renewals).into_iter().filter(|command| command.knob == Knob::RetryBudget).collect();
+    assert!(budgets.last().unwrap().setting.is_none(), "no guard of cart speaks for it: it ran out");
+    let mut thin = picture.clone();
+    thin.coverage = 0.3;
+    let out = desk.second(&findings, &thin);
+    assert!(commands(&out).iter().all(|command| command.mode != Mode::Act || command.knob == Knob::QueueBound));
+    let mut later = Vec::new();
+    for _ in 0..90 {
+        desk.obey(&["stock"]);
+        later.extend(desk.blind_second());
+    }
+    assert_eq!(bounds(&later).last(), Some(&None), "not longer than max_hold_ms");
+}
+
+#[test]
+fn a_changed_wish_is_followed_without_flapping() {
+    let (mut desk, findings, picture) = storm_desk(50.0);
+    desk.second(&findings, &picture);
+    let mut changes = 0;
+    for second in 0..60u64 {
+        desk.obey(&["stock", "cart", "front"]);
+        // Demand wobbles by two percent around the same need.
+        let mut wobbling = picture.clone();
+        for flow in &mut wobbling.flows {
+            flow.offered_rps *= 1.0 + 0.02 * if second % 2 == 0 { 1.0 } else { -1.0 };
+        }
+        let out = desk.second(&findings, &wobbling);
+        changes += audited(&out, AuditKind::Changed).len();
+    }
+    assert!(changes <= 3, "{changes} changes");
+    assert!(matches!(
+        desk.ledger.leases().values().last().unwrap().wanted,
+        Setting::RetryBudget { .. } | Setting::Admission { .. } | Setting::QueueBound { .. }
+    ));
+}

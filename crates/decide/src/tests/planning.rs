@@ -1,0 +1,119 @@
+//! What the evidence asks for.
+
+use super::*;
+use crate::{Guards, Plan};
+use model::Setting;
+
+fn planned(signature: Signature, picture: &Picture) -> Plan {
+    plan(&[finding(signature)], picture, &Guards::default())
+}
+
+fn setting_of(plan: &Plan, knob: Knob) -> Option<Setting> {
+    plan.intents.iter().map(|intent| intent.setting).find(|setting| setting.knob() == knob)
+}
+
+#[test]
+fn a_metastable_service_gets_bound_purge_and_budget_in_this_order() {
+    let plan = planned(Signature::Metastable, &storm(125.0, 3.0));
+    let knobs: Vec<_> = plan.intents.iter().map(|intent| (intent.setting.knob(), intent.target.to_string())).collect();
+    assert_eq!(
+        knobs,
+        [
+            (Knob::QueueBound, "stock".to_owned()),
+            (Knob::Purge, "stock".to_owned()),
+            (Knob::RetryBudget, "cart->stock".to_owned()),
+        ]
+    );
+    assert_eq!(setting_of(&plan, Knob::QueueBound), Some(Setting::QueueBound { work_ms: 150 }), "15 % of the timeout");
+    assert_eq!(setting_of(&plan, Knob::Purge), Some(Setting::Purge { older_than_ms: 1000 }));
+    assert_eq!(
+        setting_of(&plan, Knob::RetryBudget),
+        Some(Setting::RetryBudget { ratio_permille: 125 }),
+        ".9·125/100 − 1"
+    );
+}
+
+#[test]
+fn a_budget_shrinks_with_headroom_and_ends_at_zero() {
+    let budget = |capacity| setting_of(&planned(Signature::Metastable, &storm(capacity, 3.0)), Knob::RetryBudget);
+    assert_eq!(budget(1000.0), Some(Setting::RetryBudget { ratio_permille: 200 }));
+    assert_eq!(budget(116.0), Some(Setting::RetryBudget { ratio_permille: 44 }));
+    assert_eq!(budget(50.0), Some(Setting::RetryBudget { ratio_permille: 0 }));
+}
+
+#[test]
+fn admission_is_the_second_step_only_when_demand_alone_exceeds_capacity() {
+    assert_eq!(setting_of(&planned(Signature::Metastable, &storm(112.0, 3.0)), Knob::Admission), None);
+    let plan = planned(Signature::Metastable, &storm(50.0, 3.0));
+    // 45 of 100 rps fit: all 30 sheddable and 25 of the 60 critical ones go.
+    let cut = Setting::Admission { lowest: Criticality::Critical, fraction_permille: 583 };
+    assert_eq!(setting_of(&plan, Knob::Admission), Some(cut));
+    let intent = plan.intents.last().unwrap();
+    assert_eq!(intent.target.to_string(), "front", "at the entry, not where it hurts");
+}
+
+#[test]
+fn only_operations_that_use_the_overloaded_service_are_shed() {
+    let mut picture = storm(50.0, 3.0);
+    picture.flows[2].visits.remove("stock");
+    let plan = planned(Signature::Metastable, &picture);
+    let targets: Vec<String> = plan
+        .intents
+        .iter()
+        .filter(|intent| intent.setting.knob() == Knob::Admission)
+        .map(|intent| intent.target.to_string())
+        .collect();
+    assert_eq!(targets, ["front:browse"], "suggest does not use stock, buy is CRITICAL_PLUS and not needed");
+}
+
+#[test]
+fn nothing_is_planned_without_observed_capacity_or_with_biased_sampling_or_for_an_address() {
+    let refused = |change: &dyn Fn(&mut Picture)| {
+        let mut picture = storm(50.0, 3.0);
+        change(&mut picture);
+        let plan = planned(Signature::Metastable, &picture);
+        assert!(plan.intents.is_empty());
+        plan.abstained[0].1.clone()
+    };
+    assert!(refused(&|picture| picture.services.get_mut("stock").unwrap().capacity_rps = None).contains("capacity"));
+    assert!(refused(&|picture| picture.edges[1].biased = true).contains("sampling"));
+    assert!(refused(&|picture| picture.edges[1].kind = EdgeKind::Unresolved).contains("address"));
+    assert!(refused(&|picture| picture.edges[1].kind = EdgeKind::Database).contains("database"));
+}
+
+#[test]
+fn a_front_of_deviation_alone_asks_for_nothing_and_amplification_for_budgets_only() {
+    assert!(planned(Signature::DeviationFront, &storm(50.0, 3.0)).intents.is_empty());
+    let plan = planned(Signature::RetryAmplification, &storm(50.0, 3.0));
+    assert!(plan.intents.iter().all(|intent| intent.setting.knob() == Knob::RetryBudget));
+    assert!(!plan.intents.is_empty());
+}
+
+#[test]
+fn saturated_callers_are_bounded_and_purged_too() {
+    let mut picture = storm(125.0, 3.0);
+    let cart = picture.services.get_mut("cart").unwrap();
+    cart.saturated = true;
+    let plan = planned(Signature::Metastable, &picture);
+    let on = |knob| {
+        plan.intents
+            .iter()
+            .filter(|intent| intent.setting.knob() == knob)
+            .map(|intent| intent.target.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(on(Knob::QueueBound), ["stock", "cart"]);
+    assert_eq!(on(Knob::Purge), ["stock", "cart"]);
+}
+
+#[test]
+fn two_findings_on_one_knob_make_one_intent_the_stricter() {
+    let mut second = finding(Signature::Hysteresis);
+    second.subject = "cart".to_owned();
+    let mut picture = storm(50.0, 3.0);
+    picture.services.get_mut("cart").unwrap().capacity_rps = Interval::between(20.0, 25.0);
+    let plan = plan(&[finding(Signature::Metastable), second], &picture, &Guards::default());
+    let admissions: Vec<_> = plan.intents.iter().filter(|intent| intent.setting.knob() == Knob::Admission).collect();
+    assert_eq!(admissions.len(), 1);
+    assert_eq!(admissions[0].about, "cart");
+}
