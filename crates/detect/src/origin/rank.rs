@@ -17,12 +17,12 @@ const EXPLAINED: f64 = 0.3;
 const Z_RANGE: (f64, f64) = (4.0, 20.0);
 
 /// Below this confidence of the first candidate the verdict should be an abstention.
-pub const ABSTAIN_BELOW: f64 = 0.2;
+pub const ABSTAIN_BELOW: f64 = 0.3;
 
 /// From the strength of the first candidate (0..1: how clear its evidence is, times how far it is ahead) to the
 /// probability that it is the origin. Fitted with [`Calibration::fit`] on the 48 faults of the two public Nezha days that
 /// docs/evaluation.md scores, so it is in-sample: two coefficients for 48 cases.
-pub const CONFIDENCE: Calibration = Calibration { intercept: -0.8, slope: 4.0 };
+pub const CONFIDENCE: Calibration = Calibration { intercept: -1.23, slope: 4.28 };
 
 /// One candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
