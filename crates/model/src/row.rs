@@ -154,8 +154,6 @@ pub struct LocalRow {
     pub calls: Count,
     /// Of these, those that failed in a way that says something about health.
     pub failed: Count,
-    /// Summed time not spent waiting for children, µs.
-    pub exclusive_us: u64,
 }
 
 /// A closed second of event time. Rows are sorted by key, each key once.

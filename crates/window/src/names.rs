@@ -66,6 +66,10 @@ impl Names {
             self.need(row.key.operation, &mut names);
             row.visits.iter().for_each(|visit| self.need(visit.0, &mut names));
         }
+        for row in &window.local {
+            self.need(row.service, &mut names);
+            self.need(row.operation, &mut names);
+        }
         names.sort_unstable();
         names.dedup();
         window.names = names;

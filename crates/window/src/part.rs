@@ -49,6 +49,8 @@ impl Part {
         window.services.sort_unstable_by_key(|row: &ServiceRow| row.key);
         window.flows = open.flows.rows_mut().iter_mut().map(|(key, row)| row.close(*key)).collect();
         window.flows.sort_unstable_by_key(|row: &FlowRow| row.key);
+        window.local = open.steps.rows().iter().map(|(key, row)| row.close(*key)).collect();
+        window.local.sort_unstable_by_key(|row| (row.service, row.operation));
         let mut edges: Vec<(EdgeRow, EdgeHint)> = open
             .edges
             .rows_mut()

@@ -3,7 +3,7 @@
 use crate::config::Labels;
 use crate::names::Names;
 use crate::opens::Opens;
-use crate::rows::{Admissions, Open, Served};
+use crate::rows::{Admissions, Open, Served, StepKey};
 use crate::settle::{Scratch, Settler, settles};
 use crate::store::{Doomed, NodeId, Store, Stored};
 use crate::{Counting, Part, ShardConfig};
@@ -118,6 +118,13 @@ impl Shard {
         let node = self.store.get_mut(id).expect("just inserted");
         node.criticality = label(span, self.config.labels);
         if !settles(node) {
+            if !linked && !node.is_proxy() {
+                let key = StepKey { service: span.service, operation: span.operation };
+                let count = span.weight.count();
+                if let Some(step) = open.step(key, count.0, &mut self.shared) {
+                    step.count(count, span.outcome);
+                }
+            }
             return;
         }
         open.settle.push(id);
@@ -198,6 +205,7 @@ impl Shard {
         self.shared.services.turn(open.services.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
         self.shared.edges.turn(open.edges.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
         self.shared.flows.turn(open.flows.rows().iter().map(|(key, row)| (key.mix(), row.requests.0)));
+        self.shared.steps.turn(open.steps.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
     }
 
     /// Begins a new generation of remembered spans once the time to live has passed since the last.

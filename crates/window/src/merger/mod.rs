@@ -12,7 +12,7 @@ use crate::Part;
 use crate::rows::Plain;
 use edges::Edges;
 use hashbrown::HashSet;
-use model::{FlowRow, Named, ServiceRow, Window};
+use model::{FlowRow, LocalRow, Named, ServiceRow, Window};
 use routes::Routes;
 use std::collections::BTreeMap;
 
@@ -104,6 +104,7 @@ impl Merger {
     fn merge(&mut self, end_ns: u64, parts: Vec<Part>) -> Window {
         let mut window = Window { end_ns, width_ns: self.config.width_ns, ..Window::default() };
         let (mut services, mut flows, mut edges) = (Vec::new(), Vec::new(), Edges::default());
+        let mut local = Vec::new();
         let mut routes = Vec::new();
         for part in parts {
             let share = part.window;
@@ -113,12 +114,14 @@ impl Merger {
             window.names.extend(share.names);
             services.push(share.services);
             flows.push(share.flows);
+            local.push(share.local);
             edges.add(share.edges, part.hints);
             routes.extend(part.routes);
         }
         routes.sort_unstable();
         window.services = merged(services, |row: &ServiceRow| row.key, add_service);
         window.flows = merged(flows, |row: &FlowRow| row.key, add_flow);
+        window.local = merged(local, |row: &LocalRow| (row.service, row.operation), add_local);
         self.routes.learn(end_ns, &routes, &window.services);
         window.edges = edges.close(|key| self.routes.resolve(end_ns, key));
         self.announce(&mut window.names);
@@ -156,6 +159,7 @@ impl Part {
             && window.services.is_empty()
             && window.edges.is_empty()
             && window.flows.is_empty()
+            && window.local.is_empty()
     }
 }
 
@@ -186,6 +190,11 @@ fn add_service(kept: &mut ServiceRow, next: &ServiceRow) {
     kept.wasted += next.wasted;
     kept.criticality.iter_mut().zip(next.criticality).for_each(|(sum, more)| *sum += more);
     kept.unweighted += next.unweighted;
+}
+
+fn add_local(kept: &mut LocalRow, next: &LocalRow) {
+    kept.calls += next.calls;
+    kept.failed += next.failed;
 }
 
 fn add_flow(kept: &mut FlowRow, next: &FlowRow) {

@@ -14,12 +14,12 @@ pub(crate) trait RowKey: Copy + Ord {
 }
 
 #[inline]
-fn fold(state: u64, word: u64) -> u64 {
+pub(super) fn fold(state: u64, word: u64) -> u64 {
     let product = u128::from(state ^ word) * u128::from(0xe703_7ed1_a0b4_28db_u64);
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-const SEED: u64 = 0xa076_1d64_78bd_642f;
+pub(super) const SEED: u64 = 0xa076_1d64_78bd_642f;
 
 impl RowKey for ServiceKey {
     #[inline]

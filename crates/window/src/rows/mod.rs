@@ -8,6 +8,7 @@ mod key;
 mod open;
 mod recorder;
 mod service;
+mod step;
 mod table;
 
 pub(crate) use admission::Admission;
@@ -18,4 +19,5 @@ pub(crate) use key::RowKey;
 pub(crate) use open::{Admissions, Deferred, Open, Route};
 pub(crate) use recorder::{Pool, Recorder, highest_equivalent};
 pub(crate) use service::{Served, ServiceAcc};
+pub(crate) use step::{StepAcc, StepKey};
 pub(crate) use table::{Accumulator, Plain, Table};

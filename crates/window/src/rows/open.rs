@@ -1,6 +1,6 @@
 //! An open window: its rows, and the spans that are settled when it closes.
 
-use super::{Accumulator, Admission, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, Table};
+use super::{Accumulator, Admission, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, StepAcc, StepKey, Table};
 use crate::ShardConfig;
 use crate::store::NodeId;
 use hashbrown::HashSet;
@@ -36,6 +36,7 @@ pub(crate) struct Admissions {
     pub(crate) services: Admission,
     pub(crate) edges: Admission,
     pub(crate) flows: Admission,
+    pub(crate) steps: Admission,
     pub(crate) pool: Pool,
     rows: usize,
     rows_max: usize,
@@ -48,6 +49,7 @@ impl Admissions {
             services: Admission::new(config.services_max),
             edges: Admission::new(config.edges_max),
             flows: Admission::new(config.flows_max),
+            steps: Admission::new(config.services_max),
             pool: Pool::new(budget_bytes / 4),
             rows: 0,
             rows_max: budget_bytes / 4 * 3 / ROW_BYTES,
@@ -55,7 +57,7 @@ impl Admissions {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.services.bytes() + self.edges.bytes() + self.flows.bytes() + self.pool.bytes()
+        self.services.bytes() + self.edges.bytes() + self.flows.bytes() + self.steps.bytes() + self.pool.bytes()
     }
 
     /// Rows went into or came out of memory.
@@ -70,6 +72,7 @@ pub(crate) struct Open {
     pub(crate) services: Table<ServiceKey, ServiceAcc>,
     pub(crate) edges: Table<EdgeKey, EdgeAcc>,
     pub(crate) flows: Table<FlowKey, FlowAcc>,
+    pub(crate) steps: Table<StepKey, StepAcc>,
     /// Spans that are settled when the window closes.
     pub(crate) settle: Vec<NodeId>,
     /// Spans that an earlier window has passed on.
@@ -86,6 +89,7 @@ impl Open {
             services: Table::new(),
             edges: Table::new(),
             flows: Table::new(),
+            steps: Table::new(),
             settle: Vec::new(),
             deferred: Vec::new(),
             routes: HashSet::with_hasher(super::table::Plain),
@@ -127,6 +131,23 @@ impl Open {
         place(&mut self.flows, key, hash, weight, flows, (rows, *rows_max), &mut self.folded)
     }
 
+    /// The row of a step inside a service; none where there is no room for it.
+    #[inline]
+    pub(crate) fn step(&mut self, key: StepKey, weight: u64, shared: &mut Admissions) -> Option<&mut StepAcc> {
+        let hash = key.mix();
+        if let Some(at) = self.steps.find(&key, hash) {
+            return Some(self.steps.row(at));
+        }
+        let room = self.steps.len() < shared.steps.cap() && (!self.steps.is_full() || shared.rows < shared.rows_max);
+        if !(shared.steps.admit(hash, weight) && room) {
+            self.folded += 1;
+            return None;
+        }
+        shared.rows += usize::from(self.steps.is_full());
+        let at = self.steps.add(key, hash);
+        Some(self.steps.row(at))
+    }
+
     /// A paired call went this way.
     pub(crate) fn learn(&mut self, route: Route) {
         if self.routes.len() < ROUTES_MAX {
@@ -136,7 +157,7 @@ impl Open {
 
     /// Rows there is memory for.
     pub(crate) fn allocated(&self) -> usize {
-        self.services.allocated() + self.edges.allocated() + self.flows.allocated()
+        self.services.allocated() + self.edges.allocated() + self.flows.allocated() + self.steps.allocated()
     }
 
     /// Empty again, with memory for as much as this time.
@@ -144,6 +165,7 @@ impl Open {
         self.services.clear();
         self.edges.clear();
         self.flows.clear();
+        self.steps.clear();
         let keep = self.settle.len() * 2;
         self.settle.clear();
         self.settle.shrink_to(keep);
@@ -159,6 +181,7 @@ impl Open {
         self.services.bytes()
             + self.edges.bytes()
             + self.flows.bytes()
+            + self.steps.bytes()
             + lists
             + self.settle.capacity() * std::mem::size_of::<NodeId>()
             + self.deferred.capacity() * std::mem::size_of::<Deferred>()

@@ -10,4 +10,5 @@ mod peers;
 mod properties;
 mod proxies;
 mod retries;
+mod steps;
 mod timing;
