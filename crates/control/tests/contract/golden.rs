@@ -167,3 +167,28 @@ fn keys_of_one_role_do_not_pass_for_the_other() {
     let mut subscriber = Subscriber::new(DOMAIN, me, swapped, Clamps::default());
     assert_eq!(subscriber.offer(&sample::sign(&command()), ISSUED_MS), Verdict::Dropped(control::Drop::WrongRole));
 }
+
+#[test]
+fn the_worked_example_of_the_prose_is_the_golden_command() {
+    let prose = std::fs::read_to_string(schemas_dir("subscriber.md")).unwrap();
+    let record = sample::sign(&command());
+    let public: String = engine().public().iter().map(|byte| format!("{byte:02x}")).collect();
+    let input = signature_input(Kind::Command, &record.key, &record.value);
+    let facts = [public, engine().key_id(), format!("{} bytes", input.len())];
+    for fact in facts.iter().map(String::as_str).chain(record.header("ce_signature")) {
+        assert!(prose.contains(fact), "{fact}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_file() {
+    let readme = std::fs::read_to_string(schemas_dir("README.md")).unwrap();
+    for directory in [".", "examples"] {
+        for entry in std::fs::read_dir(schemas_dir(directory)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let is_file = entry.file_type().unwrap().is_file();
+            assert!(!is_file || name == "README.md" || readme.contains(&name), "{name}");
+        }
+    }
+}
