@@ -49,7 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             min_confidence: 0.8,
-            min_coverage: 0.8,
+            min_coverage: 0.5,
             max_services_share: 0.6,
             services_min: 4,
             max_shed_share_service: 0.8,

@@ -1,6 +1,9 @@
 //! The engine's configuration. An input like any other: a new version arrives as [`crate::Input::Config`].
 
 use decide::{Limits, ModeRule, Pace, Policy};
+use detect::DetectConfig;
+use graph::GraphConfig;
+use learn::LearnConfig;
 use model::Mode;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +27,8 @@ pub struct EngineConfig {
     pub max_hold_ms: u64,
     /// The most edges the graph keeps.
     pub edges_max: u32,
+    /// Windows that are kept for [`crate::Engine::rank`]; 0 in `run`, where findings name origins.
+    pub history_windows: u32,
     /// The gates on the way to `act`.
     pub limits: Limits,
     /// The pace of leases and recovery.
@@ -42,6 +47,7 @@ impl Default for EngineConfig {
             lease_ttl_ms: policy.lease_ttl_ms,
             max_hold_ms: policy.max_hold_ms,
             edges_max: 20_000,
+            history_windows: 0,
             limits: policy.limits,
             pace: policy.pace,
         }
@@ -61,5 +67,20 @@ impl EngineConfig {
             limits: self.limits.clone(),
             pace: self.pace.clone(),
         }
+    }
+
+    /// How the graph is kept.
+    pub fn graph(&self) -> GraphConfig {
+        GraphConfig { edges_max: self.edges_max as usize, ..GraphConfig::default() }
+    }
+
+    /// How normal is learned.
+    pub fn learn(&self) -> LearnConfig {
+        LearnConfig { warmup: self.warmup_windows, edges_max: self.edges_max as usize, ..LearnConfig::default() }
+    }
+
+    /// How findings open and close.
+    pub fn detect(&self) -> DetectConfig {
+        DetectConfig::default()
     }
 }

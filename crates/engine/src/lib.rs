@@ -4,73 +4,93 @@
 //! the next step decides. No clock, no IO, no logging, no randomness: the same inputs give the same effects and the same
 //! [`Engine::digest`], bit for bit.
 
-#![allow(clippy::todo)]
-
+mod apply;
 mod config;
+mod counters;
 mod effect;
+mod entries;
 mod input;
+pub mod invariants;
 mod snapshot;
+#[cfg(test)]
+mod tests;
+mod view;
+mod window;
 
 pub use config::EngineConfig;
+pub use counters::Counters;
 pub use decide::{Limits, ModeRule, Pace, Policy};
 pub use effect::Effect;
 pub use input::{Input, Partition};
 pub use snapshot::SnapshotError;
 
-use model::{Command, Finding, GraphView, Mode};
+use decide::{Ledger, Usage};
+use detect::Detector;
+use entries::Entries;
+use graph::Graph;
+use learn::Learner;
+use model::{Command, Finding, Mode, Window};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
-/// The engine.
-#[derive(Clone, Debug)]
+/// The engine. Its whole state is a value: cloning it forks the future.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Engine {
     config: EngineConfig,
+    graph: Graph,
+    learner: Learner,
+    detector: Detector,
+    usage: Usage,
+    ledger: Ledger,
+    entries: Entries,
+    counters: Counters,
+    /// The last windows, for [`Engine::rank`]; empty unless the configuration asks for them.
+    history: VecDeque<Window>,
+    end_ns: u64,
+    now_ms: u64,
 }
 
 impl Engine {
     /// An engine that knows nothing yet.
     pub fn new(config: EngineConfig) -> Engine {
-        Engine { config }
-    }
-
-    /// Takes one input and says what is to be done.
-    pub fn apply(&mut self, input: &Input) -> Vec<Effect> {
-        let _ = input;
-        Vec::new()
-    }
-
-    /// The live graph with its learned thresholds.
-    pub fn view(&self) -> GraphView {
-        GraphView::default()
+        Engine {
+            graph: Graph::new(config.graph()),
+            learner: Learner::new(config.learn()),
+            detector: Detector::new(config.detect()),
+            usage: Usage::default(),
+            ledger: Ledger::default(),
+            entries: Entries::default(),
+            counters: Counters::default(),
+            history: VecDeque::new(),
+            end_ns: 0,
+            now_ms: 0,
+            config,
+        }
     }
 
     /// Open findings, sorted by id.
     pub fn findings(&self) -> Vec<Finding> {
-        Vec::new()
+        self.detector.open().into_iter().cloned().collect()
     }
 
-    /// Commands in force, proposed or observed, sorted by (target, knob).
+    /// Commands in force, proposed or observed, as they were last sent; sorted by (target, knob).
     pub fn commands(&self) -> Vec<Command> {
-        Vec::new()
-    }
-
-    /// Likely origins of what began at `onset_ms` (Unix milliseconds), the likeliest first, with scores.
-    pub fn rank(&self, onset_ms: u64) -> Vec<(String, f64)> {
-        let _ = onset_ms;
-        Vec::new()
+        self.ledger.commands(&self.config.policy())
     }
 
     /// The mode of everything that no rule names: a person's order, else the configuration.
     pub fn mode(&self) -> Mode {
-        self.config.mode
+        self.ledger.mode_set().unwrap_or(self.config.mode)
     }
 
     /// `Some(who)` has disarmed the engine; `None` while it is armed.
     pub fn disarmed_by(&self) -> Option<&str> {
-        None
+        self.ledger.disarmed_by()
     }
 
-    /// Counters of what was ignored or refused.
+    /// Counters of what was taken in, sent and ignored.
     pub fn counters(&self) -> Counters {
-        Counters::default()
+        self.counters
     }
 
     /// The configuration in force.
@@ -78,48 +98,18 @@ impl Engine {
         &self.config
     }
 
-    /// A hash of the whole state.
-    pub fn digest(&self) -> [u8; 32] {
-        *blake3::hash(&self.snapshot()).as_bytes()
+    /// The live graph.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
     }
 
-    /// The whole state, versioned.
-    pub fn snapshot(&self) -> Vec<u8> {
-        todo!()
+    /// What is in force, and what is remembered of it.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
-    /// The engine as it was when `snapshot` was taken.
-    pub fn restore(snapshot: &[u8]) -> Result<Engine, SnapshotError> {
-        let _ = snapshot;
-        todo!()
+    /// The end of the last window that was taken in, Unix nanoseconds; zero before the first.
+    pub fn end_ns(&self) -> u64 {
+        self.end_ns
     }
-}
-
-/// What the engine took in, and what it ignored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Counters {
-    /// Windows that were taken in.
-    pub windows: u64,
-    /// Of these, stale ones: they updated what is known and caused nothing.
-    pub windows_stale: u64,
-    /// Windows whose end was not after the last one's: ignored.
-    pub windows_ignored: u64,
-    /// Spans in the windows that were taken in.
-    pub spans: u64,
-    /// Late spans in them.
-    pub late: u64,
-    /// Rows that a cap folded into `other`.
-    pub folded: u64,
-    /// Guards' reports.
-    pub reports: u64,
-    /// Orders of people.
-    pub orders: u64,
-    /// Commands for the control topic, renewals and releases included.
-    pub commands: u64,
-    /// The same for the proposals topic.
-    pub proposals: u64,
-    /// Findings that opened.
-    pub findings: u64,
-    /// Commands that a gate turned into proposals.
-    pub gated: u64,
 }

@@ -124,9 +124,27 @@ impl Ledger {
         self.leases.is_empty() && self.incidents.is_empty()
     }
 
+    /// Services that leases and incidents are about, and those that carry them out.
+    pub fn concerned(&self) -> BTreeSet<&str> {
+        let about = self.leases.values().map(|lease| lease.about.as_str());
+        let targets = self.leases.keys().map(|key| key.0.service.as_str());
+        about.chain(targets).chain(self.incidents.keys().map(String::as_str)).collect()
+    }
+
+    /// Services that an acting command changes: nothing is to be learned of them.
+    pub fn acted_on(&self) -> BTreeSet<&str> {
+        let acting = self.leases.iter().filter(|(_, lease)| lease.acts());
+        acting.flat_map(|(key, lease)| [lease.about.as_str(), carrier(&key.0)]).collect()
+    }
+
     /// Who disarmed the engine; `None` while it is armed.
     pub fn disarmed_by(&self) -> Option<&str> {
         self.disarmed_by.as_deref()
+    }
+
+    /// How many services the graph knew in the last window that was considered.
+    pub fn services_total(&self) -> u32 {
+        self.services_total
     }
 
     /// The mode of everything that a person set.

@@ -1,0 +1,96 @@
+//! Draws the [`Picture`]: from the graph and what was learned, only what lies on the way to what is overloaded.
+
+use crate::usage::{self, FlowId, Usage};
+use crate::{EdgeFacts, FlowFacts, Picture, ServiceFacts};
+use graph::Graph;
+use learn::Learner;
+use model::{EdgeKind, NameId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A service whose saturation was observed this recently is saturated now.
+const SATURATED_WITHIN_MS: u64 = 5_000;
+
+/// Draws what concerns these services and whoever reaches them.
+pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSet<NameId>) -> Picture {
+    let mut near = concerned.clone();
+    for service in concerned {
+        near.extend(graph.dependants_of(*service));
+    }
+    let end_ms = graph.end_ns() / 1_000_000;
+    let mut picture = Picture {
+        at_ms: end_ms,
+        coverage: coverage(graph),
+        services_total: graph.services().count() as u32,
+        flows: flows(graph, usage, &near),
+        ..Picture::default()
+    };
+    for callee in &near {
+        if let Some(service) = graph.service(*callee) {
+            let rates = service.rates();
+            let mut facts = ServiceFacts {
+                capacity_rps: learner.capacity(*callee),
+                offered_rps: rates.entries_rps,
+                first_attempts_rps: rates.entries_rps,
+                queue_delay_ms: learner.queue_delay(*callee).map(|delay| delay.delay_ms),
+                saturated: learner.saturated_ms(*callee).is_some_and(|at_ms| at_ms + SATURATED_WITHIN_MS >= end_ms),
+            };
+            let mut is_service = rates.calls_rps > 0.0;
+            for id in graph.edges_to(*callee) {
+                let Some(edge) = graph.edge(id) else { continue };
+                let rates = edge.rates();
+                is_service |= edge.kind == EdgeKind::Call;
+                if id.caller.is_some() {
+                    facts.offered_rps += rates.calls_rps;
+                    facts.first_attempts_rps += rates.first_attempts_rps;
+                }
+                picture.edges.push(EdgeFacts {
+                    caller: graph.name(id.caller),
+                    callee: graph.name(*callee),
+                    kind: edge.kind,
+                    first_attempts_rps: rates.first_attempts_rps,
+                    retries_rps: rates.retries_rps,
+                    timeout_ms: (edge.timeout_ms > 0.0).then_some(edge.timeout_ms),
+                    biased: graph.is_biased(id),
+                });
+            }
+            if is_service {
+                picture.services.insert(graph.name(*callee), facts);
+            }
+        }
+    }
+    picture.edges.sort_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
+    picture
+}
+
+/// How much of the telemetry is there: the last window's completeness and the share of spans of known weight.
+pub fn coverage(graph: &Graph) -> f64 {
+    let (mut calls, mut unweighted) = (0.0, 0.0);
+    for (_, service) in graph.services() {
+        let rates = service.rates();
+        calls += rates.calls_rps;
+        unweighted += rates.unweighted_rps;
+    }
+    let known = if calls > 0.0 { (1.0 - unweighted / calls).max(0.0) } else { 1.0 };
+    graph.completeness() * known
+}
+
+/// All flows, cohorts together, with the visits to services nearby.
+fn flows(graph: &Graph, usage: &Usage, near: &BTreeSet<NameId>) -> Vec<FlowFacts> {
+    let mut offered: BTreeMap<FlowId, f64> = BTreeMap::new();
+    for (key, flow) in graph.flows() {
+        *offered.entry((key.entry, key.operation, key.criticality)).or_default() += flow.requests_rps();
+    }
+    let live = usage::now(graph);
+    let fact = |(id, offered_rps): (FlowId, f64)| {
+        let visits = usage.of(&id).or_else(|| live.get(&id));
+        let nearby = visits.into_iter().flatten().filter(|(service, _)| near.contains(service));
+        FlowFacts {
+            entry: graph.name(id.0),
+            operation: graph.name(id.1),
+            criticality: id.2,
+            offered_rps,
+            visits: nearby.map(|(service, visits)| (graph.name(*service), *visits)).collect(),
+        }
+    };
+    offered.into_iter().map(fact).collect()
+}
