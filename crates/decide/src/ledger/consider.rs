@@ -12,6 +12,9 @@ use model::{AuditKind, Finding, KnobKind, LEVELS, Mode, Reason, Setting};
 /// A queue shorter than this share of its clients' timeout has drained.
 const QUEUE_SHARE_DRAINED: f64 = 0.15;
 
+/// Calm is doubled per relapse, up to 16 times.
+const RELAPSES_MAX: u32 = 4;
+
 impl Ledger {
     /// Takes in what a fresh window's findings ask for, and sends what is due.
     pub fn consider(&mut self, findings: &[Finding], plan: Plan, picture: &Picture, policy: &Policy) -> Vec<Outcome> {
@@ -47,6 +50,7 @@ impl Ledger {
     fn take(&mut self, intent: Intent, finding: &Finding, policy: &Policy, relapsed: &mut Vec<String>) {
         let key: Key = (intent.target.clone(), intent.setting.knob());
         let now_ms = self.now_ms;
+        let before = self.ended.get(&intent.about).copied();
         let running = self.incidents.entry(intent.about.clone()).or_insert_with(|| Running {
             incident: Incident {
                 signature: finding.signature,
@@ -54,7 +58,7 @@ impl Ledger {
                 since_ms: finding.since_ms,
             },
             evidence_ms: now_ms,
-            relapses: 0,
+            relapses: before.map_or(0, |(_, relapses)| (relapses + 1).min(RELAPSES_MAX)),
         });
         running.evidence_ms = now_ms;
         let incident = running.incident.clone();
@@ -112,7 +116,7 @@ impl Ledger {
     fn relapse(&mut self, about: &str, out: &mut Vec<Outcome>) {
         let now_ms = self.now_ms;
         let Some(running) = self.incidents.get_mut(about) else { return };
-        running.relapses = (running.relapses + 1).min(4);
+        running.relapses = (running.relapses + 1).min(RELAPSES_MAX);
         let times = running.relapses;
         for lease in self.leases.values_mut().filter(|lease| lease.about == about) {
             lease.phase = Phase::Held;
@@ -139,10 +143,13 @@ impl Ledger {
             }
             let drained_ms = picture.timeout_ms(&lease.about).map(|timeout| QUEUE_SHARE_DRAINED * timeout);
             let delay_ms = queue_delay_ms(&lease.about, picture, &self.guards);
-            lease.drained = match (delay_ms, drained_ms) {
+            let is_short = match (delay_ms, drained_ms) {
                 (Some(delay), Some(limit)) => delay <= limit,
                 _ => true,
             };
+            let capacity = picture.services.get(&lease.about).and_then(|facts| facts.capacity_rps);
+            let fits = capacity.is_none_or(|capacity| picture.demand_rps(&lease.about) <= capacity.high);
+            lease.drained = is_short && fits;
         }
     }
 

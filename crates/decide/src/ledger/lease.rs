@@ -73,7 +73,7 @@ pub struct Lease {
     pub measure_good: f64,
     /// Requests per second at the target by criticality (admission only).
     pub mix: [f64; LEVELS],
-    /// Is the queue of the overloaded service drained?
+    /// Is the queue of the overloaded service drained, and does demand fit its capacity?
     pub drained: bool,
 }
 

@@ -60,6 +60,8 @@ pub struct Ledger {
     leases: BTreeMap<Key, Lease>,
     holds: BTreeMap<Key, Hold>,
     incidents: BTreeMap<String, Running>,
+    /// Incidents that ended lately: (when, relapses), by overloaded service.
+    ended: BTreeMap<String, (u64, u32)>,
     over: BTreeMap<CommandId, Over>,
     over_order: VecDeque<CommandId>,
     approved: BTreeSet<CommandId>,

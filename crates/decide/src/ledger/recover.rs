@@ -47,7 +47,7 @@ impl Ledger {
             return false;
         }
         let own = stage(key.1);
-        if own == Stage::Retry && !lease.drained {
+        if own != Stage::Admit && !lease.drained {
             return false;
         }
         let mut others = self.leases.iter().filter(|(other, _)| *other != key && other.1.kind() != KnobKind::OneShot);

@@ -1,7 +1,7 @@
 //! Sends what is due: begins, changes, renewals, withdrawals, ends. The same for a window and for a tick, so that it does
 //! not matter which of the two comes first.
 
-use super::{Key, Lease, Ledger, Outcome, Over, Phase, Sent, steps};
+use super::{Key, Lease, Ledger, Outcome, Over, Phase, Running, Sent, steps};
 use crate::gates::{self, Approved, Scene, Telemetry};
 use crate::guards::carrier;
 use crate::order::sending;
@@ -11,6 +11,8 @@ use model::{AuditKind, Command, KnobKind, Mode, Reason, Setting};
 /// Leases are renewed after this part of their time, so that two renewals may be lost.
 const RENEWALS_PER_TTL: u64 = 3;
 const MINUTE_MS: u64 = 60_000;
+/// An overload that comes back within this time (doubled per relapse) is a relapse.
+const RELAPSE_WITHIN_MS: u64 = 60_000;
 
 /// What becomes of a lease after its turn.
 enum Fate {
@@ -29,6 +31,7 @@ impl Ledger {
             self.begun_ms.pop_front();
         }
         self.settle_holds(policy, &mut out);
+        self.recover(policy, &mut out);
         let mut keys: Vec<Key> = self.leases.keys().cloned().collect();
         keys.sort_by_cached_key(|key| (sending(key.1), self.leases[key].distance, key.clone()));
         for key in keys {
@@ -42,7 +45,6 @@ impl Ledger {
                 }
             }
         }
-        self.recover(policy, &mut out);
         self.forget_incidents(policy);
         out
     }
@@ -126,7 +128,7 @@ impl Ledger {
                 gates::bounded(lease.wanted, &lease.mix, self.entry_rps, elsewhere, &policy.limits, approved)
             }
         };
-        self.propose_beyond(key, lease, gate, policy, out);
+        self.propose_beyond(key, lease, gate.filter(|_| mode == Mode::Act), policy, out);
         let from = lease.sent.as_ref().filter(|sent| sent.mode == mode).map(|sent| sent.setting);
         let next = steps::toward(from, bounded, &lease.mix, &policy.pace);
         let waits = self.now_ms < lease.changed_ms + policy.pace.change_every_ms;
@@ -268,14 +270,26 @@ impl Ledger {
         acting.map(shed).sum()
     }
 
-    /// Incidents without leases and without evidence are over: the same overload later is a new one.
+    /// Incidents without leases and without evidence are over: the same overload later is a new one, but one that comes
+    /// back soon has learned from it how long a calm must last.
     fn forget_incidents(&mut self, policy: &Policy) {
-        let leases = &self.leases;
-        let now_ms = self.now_ms;
-        self.incidents.retain(|about, running| {
-            leases.values().any(|lease| &lease.about == about)
-                || now_ms < running.evidence_ms + (policy.pace.calm_ms << running.relapses)
-        });
+        let (leases, now_ms) = (&self.leases, self.now_ms);
+        let is_over = |about: &String, running: &Running| {
+            let quiet_until_ms = running.evidence_ms + (policy.pace.calm_ms << running.relapses);
+            now_ms >= quiet_until_ms && !leases.values().any(|lease| &lease.about == about)
+        };
+        let over: Vec<String> = self
+            .incidents
+            .iter()
+            .filter(|(about, running)| is_over(about, running))
+            .map(|(about, _)| about.clone())
+            .collect();
+        for about in over {
+            if let Some(running) = self.incidents.remove(&about) {
+                self.ended.insert(about, (now_ms, running.relapses));
+            }
+        }
+        self.ended.retain(|_, (ended_ms, relapses)| now_ms < *ended_ms + (RELAPSE_WITHIN_MS << *relapses));
     }
 }
 

@@ -119,7 +119,7 @@ fn each_gate_makes_a_proposal_that_names_it() {
         proposals.iter().map(|command| command.reason.summary.clone()).collect::<Vec<_>>().join("\n")
     };
     assert!(gated(&|_, finding, _| finding.confidence = 0.5).contains("confidence"));
-    assert!(gated(&|_, finding, _| finding.coverage = 0.5).contains("coverage"));
+    assert!(gated(&|_, finding, _| finding.coverage = 0.3).contains("coverage"));
     assert!(gated(&|_, _, picture| picture.coverage = 0.2).contains("telemetry"));
     assert!(gated(&|policy, _, _| policy.limits.max_new_per_minute = 1).contains("rate window"));
     let narrow = |policy: &mut Policy, _: &mut Finding, _: &mut Picture| {

@@ -80,7 +80,7 @@ fn recovery_lets_demand_in_first_then_retries_then_bounds() {
         desk.obey(&["stock", "cart", "front"]);
         desk.second(&findings, &picture);
     }
-    let calm = storm(50.0, 1.0);
+    let calm = storm(125.0, 1.0);
     let mut all = Vec::new();
     for _ in 0..60 {
         desk.obey(&["stock", "cart", "front"]);
@@ -100,6 +100,18 @@ fn recovery_lets_demand_in_first_then_retries_then_bounds() {
         .collect();
     assert!(widened.windows(2).all(|pair| pair[0] + 1e-9 >= pair[1] && pair[0] - pair[1] <= 0.21), "{widened:?}");
     assert!(desk.ledger.is_idle());
+}
+
+#[test]
+fn bounds_and_budgets_stay_while_demand_exceeds_capacity() {
+    let (mut desk, findings, picture) = storm_desk(50.0);
+    desk.second(&findings, &picture);
+    for _ in 0..60 {
+        desk.obey(&["stock", "cart", "front"]);
+        desk.second(&[], &storm(50.0, 1.0));
+    }
+    let held: Vec<Knob> = desk.ledger.leases().keys().map(|key| key.1).collect();
+    assert_eq!(held, [Knob::QueueBound, Knob::RetryBudget]);
 }
 
 #[test]
