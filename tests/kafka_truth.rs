@@ -200,7 +200,6 @@ fn epochs_rise_with_every_claim_and_the_old_owner_cannot_act_after_the_hand_over
         assert_eq!(first.poll(Duration::from_millis(50)).expect("goes on"), None, "a newcomer takes nothing away");
         assert!(Instant::now() < deadline, "the second one never heard that it stands by");
     }
-    // The first one stops polling (but its client lives on): as with a hung process, the domain goes to the second.
     let begun = Instant::now();
     std::thread::spawn(move || first.leave()).join().expect("leaving does not panic");
     await_event(&mut second, &ClaimEvent::Elected);

@@ -42,7 +42,7 @@ pub enum Error {
         mend: &'static str,
     },
     /// The broker refused what we may not do.
-    #[error("not authorised to {what}: {reason}; give the principal this right (see the ACL table of the manual)")]
+    #[error("not authorised to {what}: {reason}; give the configured user this right")]
     Denied {
         /// What was tried.
         what: String,

@@ -60,33 +60,45 @@ impl Sasl {
 ///
 /// # Panics
 /// If it could be started but was not, and under `CI=true` also if nothing here can run it.
-#[allow(clippy::print_stderr)]
 pub fn real_broker() -> Option<&'static Broker> {
     static SHARED: OnceLock<Option<Broker>> = OnceLock::new();
-    let broker = SHARED.get_or_init(|| Broker::start().ok()).as_ref();
+    let broker = SHARED.get_or_init(Broker::start).as_ref();
     if broker.is_none() {
-        let missing = "no JDK 17+ with Maven, and no container engine with `docker compose`";
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "a real Kafka is required here: {missing}");
-        eprintln!("SKIPPED ({missing}): this test needs a real Kafka broker");
+        tell_skipped();
     }
     broker
 }
 
-/// Nothing on this machine can run Kafka.
-#[derive(Debug)]
-pub struct NoEngine;
+/// A broker of the test's own, to freeze and kill, or `None` as with [`real_broker`].
+///
+/// # Panics
+/// As [`real_broker`].
+pub fn own_broker() -> Option<Broker> {
+    let broker = Broker::start();
+    if broker.is_none() {
+        tell_skipped();
+    }
+    broker
+}
+
+#[allow(clippy::print_stderr)]
+fn tell_skipped() {
+    let missing = "no JDK 17+ with Maven, and no container engine with `docker compose`";
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "a real Kafka is required here: {missing}");
+    eprintln!("SKIPPED ({missing}): this test needs a real Kafka broker");
+}
+
+/// What the broker's JVM is started with.
+const JVM_OPTIONS: &str = "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
 
 impl Broker {
-    /// Starts a broker of one's own, for tests that stop or kill it. Most tests share [`real_broker`].
-    ///
-    /// # Errors
-    /// [`NoEngine`] if nothing on this machine can run Kafka.
-    ///
-    /// # Panics
-    /// If it can be run but does not start: its log's end stands on stderr then.
-    pub fn start() -> Result<Broker, NoEngine> {
+    /// Starts one; `None` if nothing on this machine can run Kafka. Panics if it can be run but does not start: its
+    /// log's end stands on stderr then.
+    fn start() -> Option<Broker> {
         let mut command = Command::new(script());
         command.args(["start", "--attached", "--tls-sasl"]);
+        // Halves what the start costs; nothing that tests look at needs the optimising compiler.
+        command.env("KAFKA_JVM_OPTIONS", JVM_OPTIONS);
         // A group of its own: what kills the tests' group must leave the script alive to end the broker.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut script = command.spawn().expect("scripts/kafka lies in the repository and bash is there");
@@ -96,7 +108,7 @@ impl Broker {
         for line in BufReader::new(stdout).lines() {
             let line = line.expect("the script prints text");
             if line == "ready" {
-                return Ok(Broker::of(&said, stdin, script));
+                return Some(Broker::of(&said, stdin, script));
             }
             if let Some((key, value)) = line.split_once('=') {
                 said.insert(key.to_owned(), value.to_owned());
@@ -104,7 +116,7 @@ impl Broker {
         }
         let status = script.wait().expect("the script is a child of this process");
         assert!(status.code() == Some(3), "scripts/kafka could not start the broker ({status}); see above");
-        Err(NoEngine)
+        None
     }
 
     /// A name that no other test and no other run uses: for domains, groups, transactional ids.
@@ -139,7 +151,12 @@ impl Broker {
     /// If it does not start.
     pub fn restart(&self) {
         let mut command = Command::new(script());
-        let status = command.args(["start", "--dir"]).arg(&self.dir).stdout(Stdio::null()).status();
+        let status = command
+            .args(["start", "--dir"])
+            .arg(&self.dir)
+            .env("KAFKA_JVM_OPTIONS", JVM_OPTIONS)
+            .stdout(Stdio::null())
+            .status();
         assert!(status.is_ok_and(|status| status.success()), "the broker does not start again");
     }
 

@@ -179,3 +179,69 @@ impl One {
         Some(if self.at_end() { 0 } else { u64::try_from(end - self.next).unwrap_or(0) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Option<Duration> = Some(Duration::from_millis(20));
+
+    fn seen(next_fetch: i64, queued: i64, high: i64, stable: i64) -> Vec<Seen> {
+        vec![Seen { topic: "t".to_owned(), partition: 0, next_fetch, queued, high, stable }]
+    }
+
+    fn partitions() -> Partitions {
+        let mut partitions = Partitions::new(&["t".to_owned()]);
+        partitions.add(&TopicPartition::new("t", 0), 10);
+        partitions
+    }
+
+    #[test]
+    fn lag_without_records_for_long_is_a_stall_and_is_told_once() {
+        let mut partitions = partitions();
+        let isolation = Isolation::ReadUncommitted;
+        assert!(partitions.learn(&seen(10, 0, 50, 50), isolation, PATIENCE).is_none());
+        std::thread::sleep(Duration::from_millis(30));
+        let stall = partitions.learn(&seen(10, 0, 50, 50), isolation, PATIENCE).expect("silent for 30 ms");
+        assert!(stall.partition == TopicPartition::new("t", 0) && stall.silent_ms >= 30);
+        assert!(partitions.learn(&seen(10, 0, 50, 50), isolation, PATIENCE).is_none(), "it starts anew");
+    }
+
+    #[test]
+    fn records_an_excuse_or_no_lag_end_the_silence() {
+        let isolation = Isolation::ReadUncommitted;
+        for end_it in [
+            |all: &mut Partitions| assert_eq!(all.advance("t", 0, 10), Some(0)),
+            |all: &mut Partitions| all.excuse(),
+            |all: &mut Partitions| {
+                assert!(all.learn(&seen(50, 0, 50, 50), Isolation::ReadUncommitted, PATIENCE).is_none())
+            },
+        ] {
+            let mut partitions = partitions();
+            partitions.learn(&seen(10, 0, 50, 50), isolation, PATIENCE);
+            std::thread::sleep(Duration::from_millis(30));
+            end_it(&mut partitions);
+            assert!(partitions.learn(&seen(11, 0, 50, 50), isolation, PATIENCE).is_none());
+        }
+    }
+
+    #[test]
+    fn an_open_transaction_is_no_lag_and_markers_behind_the_last_record_are_the_end() {
+        let mut partitions = partitions();
+        partitions.learn(&seen(10, 0, 50, 10), Isolation::ReadCommitted, PATIENCE);
+        assert!(partitions.at_end(), "what is undecided cannot be read");
+        partitions.learn(&seen(12, 0, 12, 12), Isolation::ReadCommitted, PATIENCE);
+        assert!(partitions.at_end() && partitions.states(false)[0].lag == Some(0));
+        partitions.learn(&seen(12, 1, 12, 12), Isolation::ReadCommitted, PATIENCE);
+        assert!(!partitions.at_end() && partitions.states(false)[0].lag == Some(2), "one is still queued");
+    }
+
+    #[test]
+    fn a_record_that_was_handed_over_is_not_handed_over_again() {
+        let mut partitions = partitions();
+        assert_eq!(partitions.advance("t", 0, 9), None);
+        assert_eq!(partitions.advance("t", 0, 12), Some(0));
+        assert_eq!(partitions.advance("t", 0, 12), None);
+        assert_eq!(partitions.advance("other", 0, 0), None);
+    }
+}
