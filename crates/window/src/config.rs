@@ -10,9 +10,10 @@ pub struct ShardConfig {
     pub width_ns: u64,
     /// One trace in so many is followed as a flow (by trace hash); 1 follows all, 0 none.
     pub flow_sample: u32,
-    /// A span is remembered for pairing at least this long, in event time, nanoseconds.
+    /// A span is remembered for pairing at least this long, and at most twice as long, in event time, nanoseconds.
     pub pair_ttl_ns: u64,
-    /// What the shard may hold in memory, bytes: half for remembered spans, half for open rows.
+    /// What the shard may hold in memory, bytes: three quarters for remembered spans (about 140 bytes each), the rest for
+    /// open rows. Memory is taken as needed. What is in flight must fit: spans per second of event time × (width + grace).
     pub budget_bytes: usize,
     /// Service rows per window; what is lighter folds: first the sub-dimensions, then the operation, then the service.
     pub services_max: usize,
@@ -49,8 +50,8 @@ impl Default for ShardConfig {
         ShardConfig {
             width_ns: 1_000_000_000,
             flow_sample: 4,
-            pair_ttl_ns: 20_000_000_000,
-            budget_bytes: 256 << 20,
+            pair_ttl_ns: 10_000_000_000,
+            budget_bytes: 512 << 20,
             services_max: 8192,
             edges_max: 16_384,
             flows_max: 4096,

@@ -5,7 +5,7 @@ use crate::names::Names;
 use crate::opens::Opens;
 use crate::rows::{Admissions, Open, Served, StepKey};
 use crate::settle::{Scratch, Settler, settles};
-use crate::store::{Doomed, NodeId, Store, Stored};
+use crate::store::{Kind, NodeId, Store, Stored};
 use crate::{Counting, Part, ShardConfig};
 use model::{Criticality, Named, ServiceKey, Span, SpanFlags, SpanKind};
 
@@ -50,11 +50,11 @@ impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig) -> Shard {
         let config = ShardConfig { width_ns: config.width_ns.max(1), open_max: config.open_max.max(1), ..config };
-        let half = config.budget_bytes / 2;
+        let quarter = config.budget_bytes / 4;
         Shard {
-            store: Store::new(half),
+            store: Store::new(config.budget_bytes - quarter),
             opens: Opens::default(),
-            shared: Admissions::new(&config, half),
+            shared: Admissions::new(&config, quarter),
             names: Names::new(config.names_max),
             scratch: Scratch::default(),
             counters: ShardCounters::default(),
@@ -84,8 +84,8 @@ impl Shard {
     #[inline]
     fn observe_one(&mut self, span: &Span, how: Counting) {
         self.counters.offered += 1;
-        while !self.store.has_room() {
-            self.evict();
+        while let Some(kind) = self.store.full() {
+            self.evict(kind);
         }
         let own = span.end_ns / self.config.width_ns;
         let window = match how {
@@ -218,25 +218,22 @@ impl Shard {
             return;
         }
         self.turned_ns = now_ns;
-        self.settle_doomed(Doomed::Inner);
-        self.settle_doomed(Doomed::Calls);
-        self.store.turn();
+        for kind in [Kind::Inner, Kind::Calls] {
+            self.settle_old(kind);
+            self.store.turn(kind);
+        }
     }
 
-    /// Memory is short: what is least useful is counted and forgotten.
+    /// Memory is short: the oldest of this kind are counted and forgotten.
     #[cold]
-    fn evict(&mut self) {
-        let Some(which) = self.store.doom() else {
-            self.store.force_room();
-            return;
-        };
-        self.settle_doomed(which);
-        self.counters.evicted += self.store.forget(which) as u64;
+    fn evict(&mut self, kind: Kind) {
+        self.settle_old(kind);
+        self.counters.evicted += self.store.turn(kind) as u64;
     }
 
     /// Settles those of an old generation whose windows are still open.
-    fn settle_doomed(&mut self, which: Doomed) {
-        for (id, node) in self.store.old(which) {
+    fn settle_old(&mut self, kind: Kind) {
+        for (id, node) in self.store.old(kind) {
             if node.window < self.closed || !settles(node) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! The memory for spans: an index from (trace, span) to nodes that are linked to their parents and children.
 //!
-//! It never decides what a span means and never forgets by itself: [`Store::turn`] and [`Store::forget`] are called.
+//! It never decides what a span means and never forgets by itself: [`Store::turn`] is called when [`Store::full`] says so.
 
 mod node;
 mod pool;
@@ -13,8 +13,6 @@ use pool::Pool;
 
 const TWIN_SALT: u64 = 0x9e37_79b9_7f4a_7c15;
 const LINK_SALT: u64 = 0xd1b5_4a32_d192_ed03;
-/// The fewest nodes by which a pool grows.
-const STEP: usize = 1024;
 
 /// What became of a span that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,29 +23,30 @@ pub(crate) enum Stored {
     Duplicate,
 }
 
-/// Which old generation is to be forgotten next.
+/// The two kinds of memory. Each has its own bound, so that a flood of the less useful never displaces the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doomed {
-    /// Internal spans.
+pub(crate) enum Kind {
+    /// Internal spans that nobody had named when they came: the least useful, with an eighth of the memory.
     Inner,
-    /// Halves of calls.
+    /// Both halves of calls, places of parents, and internal spans that are parents.
     Calls,
 }
 
-/// All remembered spans of a shard.
+/// All remembered spans of a shard. Memory grows with need up to the bounds and is used again from there on.
 #[derive(Debug)]
 pub(crate) struct Store {
     index: HashTable<(u64, NodeId)>,
-    /// Both halves of calls, places of parents, and internal spans that are parents.
     calls: Pool,
-    /// Internal spans that nobody had named when they came: the least useful.
     inner: Pool,
-    budget_bytes: usize,
 }
 
 impl Store {
     pub(crate) fn new(budget_bytes: usize) -> Store {
-        Store { index: HashTable::new(), calls: Pool::new(0), inner: Pool::new(1), budget_bytes }
+        // Beside a node lie its index slot and, when the index has just grown, as many empty ones.
+        let each = std::mem::size_of::<Node>() + 2 * index_bytes(7) / 7;
+        let generation = budget_bytes / each / 2;
+        let (calls, inner) = (generation / 8 * 7, generation / 8);
+        Store { index: HashTable::new(), calls: Pool::new(0, calls), inner: Pool::new(1, inner) }
     }
 
     #[inline]
@@ -187,94 +186,38 @@ impl Store {
         }
     }
 
-    /// Makes room for one span and the place of its parent. If that would exceed the budget, memory must be released first.
+    /// Which kind must forget its old generation before another span and its parent's place fit in.
     #[inline]
-    pub(crate) fn has_room(&mut self) -> bool {
-        if self.calls.young_capacity() - self.calls.young_len() > 2
-            && !self.inner.is_full()
-            && self.index.capacity() - self.index.len() > 2
-        {
-            return true;
-        }
-        self.make_room()
-    }
-
-    #[cold]
-    fn make_room(&mut self) -> bool {
-        let mut more = 0;
-        let calls = grown(self.calls.young_len(), self.calls.young_capacity(), 2);
-        let inner = grown(self.inner.young_len(), self.inner.young_capacity(), 0);
-        more += (calls + inner) * std::mem::size_of::<Node>();
-        if self.index.capacity() - self.index.len() <= 2 {
-            more += index_bytes(self.index.capacity().max(STEP));
-        }
-        if self.bytes() + more > self.budget_bytes {
-            return false;
-        }
-        if calls > 0 {
-            self.calls.grow(calls);
-        }
-        if inner > 0 {
-            self.inner.grow(inner);
-        }
-        self.index.reserve(3, |slot| slot.0);
-        true
-    }
-
-    /// A new generation begins; the nodes of the old one are forgotten. Gives how many those were.
-    pub(crate) fn turn(&mut self) -> usize {
-        let gone = self.calls.old_len() + self.inner.old_len();
-        self.calls.turn();
-        self.inner.turn();
-        self.purge();
-        gone
-    }
-
-    /// The least useful old generation, to be counted and then forgotten: old internal spans, then the younger ones where
-    /// they are many, then the oldest halves of calls. `None` where nothing is remembered.
-    pub(crate) fn doom(&mut self) -> Option<Doomed> {
-        if self.inner.old_capacity() > 0 {
-            return Some(Doomed::Inner);
-        }
-        if self.inner.young_len() * 4 > self.calls.len().max(4) {
-            self.inner.turn();
-            return Some(Doomed::Inner);
-        }
-        if self.calls.old_capacity() == 0 {
-            if self.calls.young_capacity() == 0 {
-                return None;
-            }
-            self.calls.turn();
-        }
-        Some(Doomed::Calls)
-    }
-
-    /// The nodes of an old generation.
-    pub(crate) fn old(&self, which: Doomed) -> impl Iterator<Item = (NodeId, &Node)> {
-        match which {
-            Doomed::Inner => self.inner.old(),
-            Doomed::Calls => self.calls.old(),
+    pub(crate) fn full(&self) -> Option<Kind> {
+        if self.calls.is_full() {
+            Some(Kind::Calls)
+        } else if self.inner.is_full() {
+            Some(Kind::Inner)
+        } else {
+            None
         }
     }
 
-    /// Forgets an old generation and gives its memory back. Says how many nodes that were.
-    pub(crate) fn forget(&mut self, which: Doomed) -> usize {
-        let pool = match which {
-            Doomed::Inner => &mut self.inner,
-            Doomed::Calls => &mut self.calls,
+    /// The nodes that [`Store::turn`] would forget; those not yet counted must be counted first.
+    pub(crate) fn old(&self, kind: Kind) -> impl Iterator<Item = (NodeId, &Node)> {
+        match kind {
+            Kind::Inner => self.inner.old(),
+            Kind::Calls => self.calls.old(),
+        }
+    }
+
+    /// A new generation begins; the nodes of the old one are forgotten. Says how many those were.
+    pub(crate) fn turn(&mut self, kind: Kind) -> usize {
+        let pool = match kind {
+            Kind::Inner => &mut self.inner,
+            Kind::Calls => &mut self.calls,
         };
-        let nodes = pool.old_len();
-        pool.drop_old();
-        self.purge();
-        self.index.shrink_to(self.index.len() * 2, |slot| slot.0);
-        nodes
-    }
-
-    /// Makes room in spite of the budget: nothing is left to forget.
-    pub(crate) fn force_room(&mut self) {
-        self.calls.grow(STEP);
-        self.inner.grow(STEP);
-        self.index.reserve(STEP, |slot| slot.0);
+        let gone = pool.old_len();
+        pool.turn();
+        if gone > 0 {
+            self.purge();
+        }
+        gone
     }
 
     fn purge(&mut self) {
@@ -295,11 +238,6 @@ enum Claim {
     New(NodeId),
     Place(NodeId),
     Taken(NodeId),
-}
-
-/// By how many nodes a pool must grow to hold `spare` more and one.
-fn grown(len: usize, capacity: usize, spare: usize) -> usize {
-    if capacity - len > spare { 0 } else { STEP.max(capacity / 2) }
 }
 
 /// Slots are filled to 7/8; each is the pair and a control byte.

@@ -5,6 +5,10 @@ use super::node::{Node, NodeId};
 const NUMBER: u32 = 0x7fff_ffff;
 /// Past this number a new generation starts again at zero; the old one keeps its high numbers.
 const WRAP: u32 = 1 << 30;
+/// The fewest nodes by which a pool grows.
+const STEP: usize = 256;
+/// Nodes that one span may need: its own, its parent's place, and a twin.
+const SPARE: usize = 3;
 
 /// Nodes numbered upwards; what is not in a generation's range is gone.
 #[derive(Debug)]
@@ -14,12 +18,14 @@ pub(crate) struct Pool {
     old_base: u32,
     young: Vec<Node>,
     old: Vec<Node>,
+    generation_max: usize,
 }
 
 impl Pool {
-    /// An empty pool; `tag` is 0 or 1.
-    pub(crate) fn new(tag: u32) -> Pool {
-        Pool { tag: tag << 31, young_base: 0, old_base: 0, young: Vec::new(), old: Vec::new() }
+    /// An empty pool of at most `generation_max` nodes in each generation; `tag` is 0 or 1.
+    pub(crate) fn new(tag: u32, generation_max: usize) -> Pool {
+        let generation_max = generation_max.clamp(STEP, WRAP as usize - 1);
+        Pool { tag: tag << 31, young_base: 0, old_base: 0, young: Vec::new(), old: Vec::new(), generation_max }
     }
 
     #[inline]
@@ -45,6 +51,9 @@ impl Pool {
     #[inline]
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
         let id = NodeId(self.tag | (self.young_base + self.young.len() as u32));
+        if self.young.len() == self.young.capacity() {
+            self.grow();
+        }
         self.young.push(node);
         id
     }
@@ -53,14 +62,16 @@ impl Pool {
         self.get(id).is_some()
     }
 
-    /// Must the next push allocate?
-    #[inline]
-    pub(crate) fn is_full(&self) -> bool {
-        self.young.len() == self.young.capacity()
+    #[cold]
+    fn grow(&mut self) {
+        let wanted = STEP.max(self.young.capacity() / 2);
+        self.young.reserve_exact(wanted.min(self.generation_max.saturating_sub(self.young.len())).max(1));
     }
 
-    pub(crate) fn grow(&mut self, nodes: usize) {
-        self.young.reserve_exact(nodes);
+    /// Might one more span not fit into the young generation?
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.young.len() + SPARE > self.generation_max
     }
 
     /// The nodes of the old generation, with their ids.
@@ -78,29 +89,12 @@ impl Pool {
         self.young_base = if next > WRAP { 0 } else { next };
     }
 
-    /// Forgets the old generation and gives its memory back.
-    pub(crate) fn drop_old(&mut self) {
-        self.old = Vec::new();
-    }
-
     pub(crate) fn old_len(&self) -> usize {
         self.old.len()
     }
 
-    pub(crate) fn young_len(&self) -> usize {
-        self.young.len()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.young.len() + self.old.len()
-    }
-
-    pub(crate) fn young_capacity(&self) -> usize {
-        self.young.capacity()
-    }
-
-    pub(crate) fn old_capacity(&self) -> usize {
-        self.old.capacity()
     }
 
     pub(crate) fn bytes(&self) -> usize {
