@@ -22,7 +22,7 @@ pub const ABSTAIN_BELOW: f64 = 0.3;
 
 /// From the strength of the first candidate (0..1: how clear its evidence is, times how far it is ahead) to the
 /// probability that it is the origin. Fitted with [`Calibration::fit`] on the rankings of all 48 Nezha faults: the same
-/// faults on which the ranking itself, [`Z_RANGE`] and [`ABSTAIN_BELOW`] were chosen, so it is in-sample twice over and
+/// faults on which the ranking itself, `Z_RANGE` and [`ABSTAIN_BELOW`] were chosen, so it is in-sample twice over and
 /// optimistic. To be refitted on faults that nobody has looked at.
 pub const CONFIDENCE: Calibration = Calibration { intercept: -1.11, slope: 4.63 };
 
