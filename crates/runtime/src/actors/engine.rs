@@ -1,0 +1,155 @@
+//! The engine's actor: closed windows and notes are pulled, ticks, orders and reports come by mailbox and overtake them.
+//! One step is under way at a time; nothing is told to anyone before its commit is acknowledged.
+
+use crate::actors::CommitStep;
+use crate::actors::commit::Outcome;
+use crate::batch::Closed;
+use crate::capacity::ENGINE_MAILBOX;
+use crate::clock::now_ms;
+use crate::mind::{Mind, Thought};
+use crate::news::Post;
+use actix::prelude::*;
+use engine::Input;
+use model::{GuardReport, Order};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// A verified order, and who waits for it.
+pub(crate) struct Ordered {
+    pub(crate) order: Order,
+    pub(crate) received: Instant,
+    pub(crate) done: Option<oneshot::Sender<()>>,
+}
+
+impl Message for Ordered {
+    type Result = ();
+}
+
+/// Reports of guards.
+pub(crate) struct Reports(pub(crate) Vec<GuardReport>);
+
+impl Message for Reports {
+    type Result = ();
+}
+
+/// What the engine's actor needs to start.
+pub(crate) struct EngineSeed {
+    pub(crate) mind: Mind,
+    pub(crate) commit: Recipient<CommitStep>,
+    pub(crate) closed: mpsc::Receiver<Closed>,
+    pub(crate) notes: mpsc::Receiver<Input>,
+    pub(crate) tick: Duration,
+    pub(crate) post: Post,
+}
+
+/// The engine's actor.
+pub(crate) struct EngineActor {
+    mind: Mind,
+    commit: Recipient<CommitStep>,
+    waiting: Vec<Waiting>,
+    ending: bool,
+    post: Post,
+}
+
+struct Waiting {
+    received: Instant,
+    done: Option<oneshot::Sender<()>>,
+}
+
+impl EngineActor {
+    /// The actor in its context, with its streams.
+    pub(crate) fn begin(seed: EngineSeed, ctx: &mut Context<Self>) -> EngineActor {
+        let EngineSeed { mind, commit, closed, notes, tick, post } = seed;
+        ctx.set_mailbox_capacity(ENGINE_MAILBOX);
+        ctx.add_stream(ReceiverStream::new(closed));
+        ctx.add_stream(ReceiverStream::new(notes));
+        ctx.run_interval(tick, |actor, ctx| actor.step(ctx, |mind| mind.tick(now_ms())));
+        EngineActor { mind, commit, waiting: Vec::new(), ending: false, post }
+    }
+
+    /// Thinks, and sends what came of it to the commit actor. The context waits for the answer: the next step begins
+    /// after it, and whatever came by mailbox meanwhile goes first.
+    fn step(&mut self, ctx: &mut Context<Self>, think: impl FnOnce(&mut Mind) -> Thought) {
+        match think(&mut self.mind) {
+            Thought::Nothing => self.after(ctx),
+            Thought::Draft(draft) => {
+                let sent = self.commit.send(CommitStep(draft));
+                ctx.wait(sent.into_actor(self).map(|answer, actor, ctx| actor.answered(answer, ctx)));
+            }
+            Thought::Broken(why) => self.fail(ctx, &why),
+        }
+    }
+
+    fn answered(&mut self, answer: Result<Outcome, MailboxError>, ctx: &mut Context<Self>) {
+        match answer.map_err(|error| error.to_string()).and_then(|outcome| outcome) {
+            Ok(committed) => {
+                self.mind.acknowledged(&committed);
+                for waiting in self.waiting.drain(..) {
+                    self.mind.order_done(waiting.received.elapsed());
+                    let _ = waiting.done.map(|done| done.send(()));
+                }
+                self.after(ctx);
+            }
+            Err(why) => self.fail(ctx, &why),
+        }
+    }
+
+    /// Lets the mailbox have its turn, or ends if the streams have ended.
+    fn after(&mut self, ctx: &mut Context<Self>) {
+        if self.ending {
+            self.post.finish();
+            ctx.stop();
+        } else {
+            ctx.wait(fut::ready(()));
+        }
+    }
+
+    fn fail(&mut self, ctx: &mut Context<Self>, why: &str) {
+        self.post.fail(why);
+        ctx.stop();
+    }
+}
+
+impl Actor for EngineActor {
+    type Context = Context<Self>;
+}
+
+impl StreamHandler<Closed> for EngineActor {
+    fn handle(&mut self, closed: Closed, ctx: &mut Context<Self>) {
+        self.step(ctx, |mind| mind.closed(closed));
+    }
+
+    /// Every shard is done: one last step with whatever is held, and the end.
+    fn finished(&mut self, ctx: &mut Context<Self>) {
+        self.ending = true;
+        self.step(ctx, Mind::last);
+    }
+}
+
+impl StreamHandler<Input> for EngineActor {
+    fn handle(&mut self, note: Input, ctx: &mut Context<Self>) {
+        self.step(ctx, |mind| mind.take(vec![note]));
+    }
+
+    /// The source has ended; the shards may still have parts.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+impl Handler<Ordered> for EngineActor {
+    type Result = ();
+
+    fn handle(&mut self, ordered: Ordered, ctx: &mut Context<Self>) {
+        let Ordered { order, received, done } = ordered;
+        self.waiting.push(Waiting { received, done });
+        self.step(ctx, |mind| mind.order(order));
+    }
+}
+
+impl Handler<Reports> for EngineActor {
+    type Result = ();
+
+    fn handle(&mut self, reports: Reports, ctx: &mut Context<Self>) {
+        self.step(ctx, |mind| mind.reports(reports.0));
+    }
+}

@@ -1,0 +1,84 @@
+//! A shard's actor: batches in, closed parts out, on a thread of its own.
+
+use crate::batch::{Batch, Closed};
+use crate::guarded::guarded;
+use crate::news::Post;
+use crate::state::State;
+use actix::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::mpsc;
+use window::Shard;
+
+/// One shard.
+pub(crate) struct ShardActor {
+    at: usize,
+    shard: Shard,
+    parts: mpsc::Sender<Closed>,
+    state: Arc<State>,
+    duplicates: u64,
+    evicted: u64,
+    post: Post,
+}
+
+impl ShardActor {
+    pub(crate) fn new(at: usize, shard: Shard, parts: mpsc::Sender<Closed>, state: Arc<State>, post: Post) -> Self {
+        ShardActor { at, shard, parts, state, duplicates: 0, evicted: 0, post }
+    }
+
+    fn take(&mut self, batch: &Batch) -> Option<Closed> {
+        // Names go in with the first run, and also when there is none.
+        self.shard.observe(&[], &batch.names, window::Counting::Count);
+        let mut rest = batch.spans.as_slice();
+        for run in &batch.runs {
+            let (spans, after) = rest.split_at(run.spans);
+            self.shard.observe(spans, &[], run.how);
+            rest = after;
+        }
+        let mark = batch.mark.clone()?;
+        let parts = self.shard.close_until(mark.closed_ns);
+        self.publish();
+        Some(Closed { shard: self.at, parts, mark })
+    }
+
+    fn publish(&mut self) {
+        let (counted, gauge) = (self.shard.counters(), &self.state.shards[self.at]);
+        gauge.bytes.store(self.shard.bytes() as u64, Ordering::Relaxed);
+        gauge.spans.store(counted.remembered, Ordering::Relaxed);
+        let counters = &self.state.counters;
+        counters.duplicates.add(counted.duplicates.saturating_sub(self.duplicates));
+        counters.evicted.add(counted.evicted.saturating_sub(self.evicted));
+        (self.duplicates, self.evicted) = (counted.duplicates, counted.evicted);
+    }
+}
+
+impl Actor for ShardActor {
+    type Context = Context<Self>;
+}
+
+impl StreamHandler<Batch> for ShardActor {
+    fn handle(&mut self, batch: Batch, ctx: &mut Context<Self>) {
+        match guarded("a shard", || self.take(&batch)) {
+            Ok(None) => ctx.wait(fut::ready(())),
+            Ok(Some(closed)) => {
+                let parts = self.parts.clone();
+                let sent = async move { parts.send(closed).await.is_ok() };
+                ctx.wait(sent.into_actor(self).map(|sent, _, ctx| {
+                    if !sent {
+                        ctx.stop()
+                    }
+                }));
+            }
+            Err(panicked) => {
+                self.state.counters.panics.add(1);
+                self.post.fail(panicked);
+                ctx.stop();
+            }
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut Context<Self>) {
+        self.post.finish();
+        ctx.stop();
+    }
+}

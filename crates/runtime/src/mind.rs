@@ -1,0 +1,290 @@
+//! Merger and engine together, and what is held until a step is worth a transaction. Turns what comes in into drafts and
+//! acknowledged drafts into what others may see. Sends nothing itself.
+
+use crate::actors::Committed;
+use crate::batch::{Closed, Mark};
+use crate::capacity::{ENTRIES_HELD, ENTRIES_HELD_FOR, PUBLISH_EVERY};
+use crate::draft::{Draft, Entry};
+use crate::guarded::{Panicked, guarded};
+use crate::memo::Memo;
+use crate::recovery::Recovery;
+use crate::state::{Autonomy, Event, Pulse, Standing, State, locked};
+use engine::{Effect, Engine, Input};
+use model::{FindingState, GuardReport, Knob, Mode, Order, Target};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use window::Merger;
+
+/// What came of an input.
+#[derive(Debug)]
+pub(crate) enum Thought {
+    /// Nothing that has to be written now.
+    Nothing,
+    /// This has to be committed before anything else is thought.
+    Draft(Arc<Draft>),
+    /// The core cannot go on.
+    Broken(String),
+}
+
+/// What a mind is made of.
+pub(crate) struct MindSeed {
+    pub(crate) engine: Engine,
+    pub(crate) merger: Merger,
+    pub(crate) shards: usize,
+    pub(crate) digest_every_windows: u32,
+    pub(crate) configured_mode: Mode,
+    pub(crate) state: Arc<State>,
+    pub(crate) recovery: Arc<Mutex<Recovery>>,
+}
+
+/// The engine with everything around it that decides when a step is written.
+pub(crate) struct Mind {
+    seed: MindSeed,
+    closed_ns: Vec<u64>,
+    marks: VecDeque<Arc<Mark>>,
+    held: Draft,
+    held_since: Option<Instant>,
+    under_way: UnderWay,
+    windows: u64,
+    now_ms: u64,
+    standing: BTreeMap<(Target, Knob), Standing>,
+    published: Option<Instant>,
+}
+
+/// The draft that is being committed, and what is measured about it.
+#[derive(Default)]
+struct UnderWay {
+    draft: Option<Arc<Draft>>,
+    polled_at: Option<Instant>,
+    window_end_ms: Option<u64>,
+}
+
+impl Mind {
+    pub(crate) fn new(seed: MindSeed) -> Mind {
+        let closed_ns = vec![0; seed.shards];
+        Mind {
+            seed,
+            closed_ns,
+            marks: VecDeque::new(),
+            held: Draft::default(),
+            held_since: None,
+            under_way: UnderWay::default(),
+            windows: 0,
+            now_ms: 0,
+            standing: BTreeMap::new(),
+            published: None,
+        }
+    }
+
+    /// The first inputs of an epoch: held until the first step.
+    pub(crate) fn begin(&mut self, inputs: Vec<Input>) {
+        for input in inputs {
+            if let Err(why) = self.apply(&input) {
+                tracing::error!(why, "the engine cannot take what is still in force");
+            }
+        }
+    }
+
+    /// A shard has closed its parts of some windows.
+    pub(crate) fn closed(&mut self, closed: Closed) -> Thought {
+        let Closed { shard, parts, mark } = closed;
+        self.closed_ns[shard] = mark.closed_ns;
+        if self.marks.back().is_none_or(|last| last.closed_ns < mark.closed_ns) {
+            self.marks.push_back(mark.clone());
+        }
+        let merger = &mut self.seed.merger;
+        let windows = match guarded("the merger", || merger.push(shard, parts, mark.closed_ns)) {
+            Ok(windows) => windows,
+            Err(panicked) => return self.broken(&panicked),
+        };
+        self.under_way.window_end_ms = windows.last().map(|window| window.end_ns / 1_000_000);
+        for window in &windows {
+            self.count(window);
+        }
+        let by_all_ns = self.closed_ns.iter().copied().min().unwrap_or(0);
+        let mut complete = None;
+        while self.marks.front().is_some_and(|mark| mark.closed_ns <= by_all_ns) {
+            complete = self.marks.pop_front();
+        }
+        if let Some(mark) = complete {
+            self.held.positions = mark.positions.clone();
+            self.under_way.polled_at = Some(mark.polled_at);
+        }
+        self.take(windows.into_iter().map(Input::Window).collect())
+    }
+
+    /// What time it is. Never runs backwards, whatever the clock does.
+    pub(crate) fn tick(&mut self, now_ms: u64) -> Thought {
+        self.seed.state.progress.engine_came_round();
+        self.now_ms = self.now_ms.max(now_ms);
+        self.take(vec![Input::Tick { now_ms: self.now_ms }])
+    }
+
+    /// A person's order.
+    pub(crate) fn order(&mut self, order: Order) -> Thought {
+        self.seed.state.counters.orders.add(1);
+        // Whoever ordered waits for the commit, also if nothing comes of it.
+        self.held_since = Some(Instant::now() - ENTRIES_HELD_FOR);
+        self.take(vec![Input::Order(order)])
+    }
+
+    /// Guards' reports.
+    pub(crate) fn reports(&mut self, reports: Vec<GuardReport>) -> Thought {
+        self.seed.state.counters.reports.add(reports.len() as u64);
+        self.take(reports.into_iter().map(Input::Report).collect())
+    }
+
+    /// Any inputs.
+    pub(crate) fn take(&mut self, inputs: Vec<Input>) -> Thought {
+        for input in inputs {
+            if let Err(why) = self.apply(&input) {
+                return Thought::Broken(why);
+            }
+        }
+        let worth = !self.held.effects.is_empty() || !self.held.positions.is_empty();
+        let old = self.held_since.is_some_and(|since| since.elapsed() >= ENTRIES_HELD_FOR);
+        if worth || old || self.held.entries.len() >= ENTRIES_HELD { self.draft() } else { Thought::Nothing }
+    }
+
+    /// Everything that is still held.
+    pub(crate) fn last(&mut self) -> Thought {
+        self.published = None;
+        self.publish();
+        if self.held.entries.is_empty() { Thought::Nothing } else { self.draft() }
+    }
+
+    fn apply(&mut self, input: &Input) -> Result<(), String> {
+        let digest = self.digest_due(input).then(|| self.seed.engine.digest());
+        let entry = Entry::of(input, digest).map_err(|error| format!("an input cannot be journalled: {error}"))?;
+        let (engine, began) = (&mut self.seed.engine, Instant::now());
+        let effects = guarded("the engine", || engine.apply(input)).map_err(|panicked| {
+            self.seed.state.counters.panics.add(1);
+            panicked.to_string()
+        })?;
+        locked(&self.seed.state.latencies).apply.record(began.elapsed());
+        self.held.entries.push(entry);
+        self.held.effects.extend(effects);
+        self.held_since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    fn digest_due(&mut self, input: &Input) -> bool {
+        let every = u64::from(self.seed.digest_every_windows);
+        let is_window = matches!(input, Input::Window(_));
+        self.windows += u64::from(is_window);
+        is_window && every > 0 && self.windows.is_multiple_of(every)
+    }
+
+    fn draft(&mut self) -> Thought {
+        if self.held.effects.iter().any(|effect| matches!(effect, Effect::Audit(_))) {
+            self.held.memo = Some(self.memo());
+        }
+        self.held_since = None;
+        let draft = Arc::new(std::mem::take(&mut self.held));
+        self.under_way.draft = Some(draft.clone());
+        Thought::Draft(draft)
+    }
+
+    fn memo(&self) -> Memo {
+        let mode = self.seed.engine.mode();
+        Memo {
+            disarmed_by: self.seed.engine.disarmed_by().map(str::to_owned),
+            mode: (mode != self.seed.configured_mode).then_some(mode),
+            audit_at: None,
+        }
+    }
+
+    fn broken(&self, panicked: &Panicked) -> Thought {
+        self.seed.state.counters.panics.add(1);
+        Thought::Broken(panicked.to_string())
+    }
+
+    fn count(&self, window: &model::Window) {
+        let counters = &self.seed.state.counters;
+        let calls = locked(&self.seed.state.service_graph).count(window);
+        counters.windows.add(1);
+        counters.calls.add(calls.0.div_ceil(1024));
+        counters.spans_counted.add(window.spans);
+        counters.late.add(window.late);
+        counters.rows_folded.add(window.folded);
+    }
+
+    /// The draft under way is in the log: now others may see it.
+    pub(crate) fn acknowledged(&mut self, committed: &Committed) {
+        let UnderWay { draft, polled_at, window_end_ms } = std::mem::take(&mut self.under_way);
+        let Some(draft) = draft else { return };
+        for effect in &draft.effects {
+            self.show(effect, committed.issued_ms);
+        }
+        let commands = draft.effects.iter().any(|effect| matches!(effect, Effect::Command(_)));
+        let mut latencies = locked(&self.seed.state.latencies);
+        latencies.commit.record(committed.took);
+        if let Some(polled_at) = polled_at {
+            latencies.step.record(polled_at.elapsed());
+        }
+        if let Some(end_ms) = window_end_ms.filter(|_| commands) {
+            latencies.command.record(Duration::from_millis(crate::clock::now_ms().saturating_sub(end_ms)));
+        }
+        drop(latencies);
+        let counters = &self.seed.state.counters;
+        counters.commits.add(1);
+        counters.journal_records.add(draft.entries.len() as u64);
+        self.recover(&draft, committed);
+        self.publish();
+    }
+
+    /// An order's effects are acknowledged.
+    pub(crate) fn order_done(&self, took: Duration) {
+        locked(&self.seed.state.latencies).order.record(took);
+    }
+
+    fn show(&mut self, effect: &Effect, issued_ms: u64) {
+        let (state, counters) = (&self.seed.state, &self.seed.state.counters);
+        match effect {
+            Effect::Command(command) => {
+                (if command.mode == Mode::Act { &counters.commands } else { &counters.proposals }).add(1);
+                let place = (command.target.clone(), command.knob);
+                let expires_ms = issued_ms + u64::from(command.ttl_ms);
+                match command.setting {
+                    Some(_) => self.standing.insert(place, Standing { command: command.clone(), expires_ms }),
+                    None => self.standing.remove(&place),
+                };
+                locked(&state.events).push(Event::Command(command.clone()));
+            }
+            Effect::Finding(finding) => {
+                counters.findings.add(1);
+                counters.findings_opened.add(u64::from(finding.state == FindingState::Opened));
+                locked(&state.events).push(Event::Finding(finding.clone()));
+            }
+            Effect::Audit(_) => counters.audits.add(1),
+        }
+    }
+
+    /// Nothing is held while a draft is under way, so the engine's state is the acknowledged one.
+    fn recover(&mut self, draft: &Draft, committed: &Committed) {
+        let mut recovery = locked(&self.seed.recovery);
+        recovery.acknowledged(draft, committed.journal_at);
+        if recovery.wants_snapshot() {
+            recovery.set_snapshot(self.seed.engine.snapshot());
+        }
+    }
+
+    fn publish(&mut self) {
+        let (state, engine) = (&self.seed.state, &self.seed.engine);
+        state.autonomy.set(Autonomy { mode: engine.mode(), disarmed_by: engine.disarmed_by().map(str::to_owned) });
+        self.standing.retain(|_, standing| standing.expires_ms > self.now_ms);
+        state.commands.set(self.standing.values().cloned().collect());
+        if self.published.is_some_and(|at| at.elapsed() < PUBLISH_EVERY) {
+            return;
+        }
+        self.published = Some(Instant::now());
+        state.findings.set(engine.findings());
+        let view = engine.view();
+        if state.graph.get().at_ms != view.at_ms {
+            let pulse = Pulse { at_ms: view.at_ms, goodput_rps: view.goodput_rps, offered_rps: view.offered_rps };
+            locked(&state.pulses).push(pulse);
+        }
+        state.graph.set(view);
+    }
+}

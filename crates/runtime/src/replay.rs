@@ -1,0 +1,209 @@
+//! The core path without actors, for files: the same reader, watermarks, shard, merger and engine, in event time, as fast
+//! as one thread can. The clock is the window's end plus the grace, so the same records give the same effects.
+
+use engine::{Effect, Engine, EngineConfig, Input};
+use model::{NameId, SpanFlags};
+use telemetry::{Encoding, Facts, Poison, Reader, ReaderConfig};
+use window::{
+    Admit, Counting, Grace, Merger, MergerConfig, PartitionId, Shard, ShardConfig, WatermarkConfig, Watermarks,
+};
+
+/// All records of files are taken as one partition.
+const FILE: PartitionId = PartitionId { topic: 0, partition: 0 };
+
+/// How a replay works.
+#[derive(Clone, Debug)]
+pub struct ReplayConfig {
+    /// The decoder's budgets, and how services are named.
+    pub reader: ReaderConfig,
+    /// Windows, pairing and caps.
+    pub window: ShardConfig,
+    /// How long after a window's end, in event time, it closes, milliseconds.
+    pub grace_ms: u32,
+    /// Bounds of the watermarks.
+    pub watermark: WatermarkConfig,
+    /// The engine.
+    pub engine: EngineConfig,
+}
+
+impl Default for ReplayConfig {
+    fn default() -> Self {
+        ReplayConfig {
+            reader: ReaderConfig::default(),
+            window: ShardConfig::default(),
+            grace_ms: 5_000,
+            watermark: WatermarkConfig::default(),
+            engine: EngineConfig::default(),
+        }
+    }
+}
+
+/// What a replay counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ReplayCounts {
+    /// Records read.
+    pub records: u64,
+    /// Spans read.
+    pub spans: u64,
+    /// Calls in closed windows.
+    pub calls: u64,
+    /// Windows closed.
+    pub windows: u64,
+    /// Spans that came after their window had closed.
+    pub late: u64,
+    /// Spans dated too far ahead of the others.
+    pub future: u64,
+    /// Spans seen twice.
+    pub duplicates: u64,
+    /// Records that could not be read.
+    pub poison: u64,
+}
+
+/// An input that the engine took, and what came of it.
+#[derive(Debug)]
+pub struct Replayed<'a> {
+    /// The time of the replay, Unix milliseconds.
+    pub now_ms: u64,
+    /// The input: a window, or the tick after it.
+    pub input: &'a Input,
+    /// Its effects, in order.
+    pub effects: Vec<Effect>,
+    /// The engine after it.
+    pub engine: &'a Engine,
+}
+
+/// A replay under way.
+pub struct Replay {
+    reader: Reader,
+    facts: Facts,
+    watermarks: Watermarks,
+    shard: Shard,
+    merger: Merger,
+    engine: Engine,
+    grace_ms: u64,
+    width_ns: u64,
+    shift_ns: i64,
+    closed_ns: u64,
+    counts: ReplayCounts,
+}
+
+impl Replay {
+    /// A replay with an engine that knows nothing.
+    pub fn new(config: ReplayConfig) -> Replay {
+        let engine = Engine::new(config.engine.clone());
+        Replay::with_engine(config, engine)
+    }
+
+    /// A replay that goes on with an engine, for example one that has learned from a healthy capture.
+    pub fn with_engine(config: ReplayConfig, engine: Engine) -> Replay {
+        let merger = MergerConfig { width_ns: config.window.width_ns, ..MergerConfig::default() };
+        Replay {
+            reader: Reader::new(config.reader),
+            facts: Facts::default(),
+            watermarks: Watermarks::new(Grace::Fixed { grace_ms: config.grace_ms }, config.watermark),
+            width_ns: config.window.width_ns,
+            shard: Shard::new(config.window),
+            merger: Merger::with(1, merger),
+            engine,
+            grace_ms: u64::from(config.grace_ms),
+            shift_ns: 0,
+            closed_ns: 0,
+            counts: ReplayCounts::default(),
+        }
+    }
+
+    /// Moves the times of the spans of all further records by so much, so that captures of different days can follow each
+    /// other.
+    pub fn shift(&mut self, shift_ns: i64) {
+        self.shift_ns = shift_ns;
+    }
+
+    /// Takes one record; `each` sees every window that it closes, and the tick after each, with the effects.
+    ///
+    /// # Errors
+    /// The record is poison: it is counted and nothing of it is taken; go on with the next one.
+    pub fn record(
+        &mut self,
+        encoding: Encoding,
+        payload: &[u8],
+        each: &mut dyn FnMut(Replayed<'_>),
+    ) -> Result<usize, Poison> {
+        self.counts.records += 1;
+        self.facts.clear();
+        let read = self.reader.read(encoding, payload, &mut self.facts);
+        let spans = read.inspect_err(|_| self.counts.poison += 1)?;
+        self.counts.spans += spans as u64;
+        self.observe();
+        if let Some(low_ns) = self.watermarks.low_ns() {
+            self.close(low_ns / self.width_ns * self.width_ns, each);
+        }
+        Ok(spans)
+    }
+
+    /// The input has ended: closes every window.
+    pub fn finish(&mut self, each: &mut dyn FnMut(Replayed<'_>)) {
+        let end_ns = self.watermarks.drain().div_ceil(self.width_ns).saturating_mul(self.width_ns);
+        self.close(end_ns, each);
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> ReplayCounts {
+        ReplayCounts { duplicates: self.shard.counters().duplicates, ..self.counts }
+    }
+
+    /// The engine as it is now.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The engine, to go on with elsewhere.
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
+    fn observe(&mut self) {
+        self.shard.observe(&[], &self.facts.names, Counting::Count);
+        let spans = &mut self.facts.spans;
+        let mut run = Counting::Count;
+        let mut from = 0;
+        for at in 0..spans.len() {
+            let span = &mut spans[at];
+            span.start_ns = span.start_ns.saturating_add_signed(self.shift_ns);
+            span.end_ns = span.end_ns.saturating_add_signed(self.shift_ns);
+            let exporter: NameId = if span.instance.is_some() { span.instance } else { span.service };
+            let how = match self.watermarks.observe(FILE, exporter, span.end_ns, None) {
+                Admit::OnTime => Some(Counting::Count),
+                Admit::Late { watermark_ns } => Some(Counting::Late { watermark_ns }),
+                Admit::Future => {
+                    self.counts.future += u64::from(!span.flags.has(SpanFlags::LINKED));
+                    None
+                }
+            };
+            if how != Some(run) {
+                self.shard.observe(&spans[from..at], &[], run);
+                from = at + usize::from(how.is_none());
+                run = how.unwrap_or(run);
+            }
+        }
+        self.shard.observe(&spans[from..], &[], run);
+    }
+
+    fn close(&mut self, until_ns: u64, each: &mut dyn FnMut(Replayed<'_>)) {
+        if until_ns <= self.closed_ns {
+            return;
+        }
+        self.closed_ns = until_ns;
+        let parts = self.shard.close_until(until_ns);
+        for window in self.merger.push(0, parts, until_ns) {
+            self.counts.windows += 1;
+            self.counts.late += window.late;
+            self.counts.calls += window.edges.iter().map(|row| row.calls.0).sum::<u64>().div_ceil(1024);
+            let now_ms = window.end_ns / 1_000_000 + self.grace_ms;
+            // The tick first: the window is then as old as its grace, as it would have been in the live pipeline.
+            for input in [Input::Tick { now_ms }, Input::Window(window)] {
+                let effects = self.engine.apply(&input);
+                each(Replayed { now_ms, input: &input, effects, engine: &self.engine });
+            }
+        }
+    }
+}

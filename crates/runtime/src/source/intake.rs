@@ -1,0 +1,167 @@
+//! A record's way in: decode on the poll thread, judge its time, note its place, split its spans by shard.
+
+use crate::batch::{Mark, Splitter};
+use crate::clock::now_ms;
+use crate::config::PipelineConfig;
+use crate::guarded::guarded;
+use crate::ledger::{Ledger, Seen};
+use crate::source::dead_letters::DeadLetters;
+use crate::state::State;
+use engine::{Input, Partition};
+use kafka::{Positions, RecordRef};
+use model::{Span, SpanFlags};
+use std::sync::Arc;
+use std::time::Instant;
+use telemetry::{Encoding, Facts, Reader, ReaderConfig};
+use window::{Admit, Counting, PartitionId, Watermarks};
+
+/// Everything between a polled record and the shards' batches.
+pub(crate) struct Intake {
+    encoding: Encoding,
+    reader_config: ReaderConfig,
+    reader: Reader,
+    facts: Facts,
+    pub(crate) watermarks: Watermarks,
+    ledger: Ledger,
+    pub(crate) splitter: Splitter,
+    dead_letters: DeadLetters,
+    width_ns: u64,
+    closed_ns: u64,
+    state: Arc<State>,
+}
+
+impl Intake {
+    pub(crate) fn new(
+        config: &PipelineConfig,
+        positions: &Positions,
+        dead_letters: DeadLetters,
+        state: Arc<State>,
+    ) -> Intake {
+        let ledger = Ledger::new(&config.topics.traces, config.window.pair_ttl_ns, positions);
+        Intake {
+            encoding: config.encoding,
+            reader_config: config.reader.clone(),
+            reader: Reader::new(config.reader.clone()),
+            facts: Facts::default(),
+            watermarks: Watermarks::new(config.grace, config.watermark),
+            closed_ns: ledger.closed_ns(),
+            ledger,
+            splitter: Splitter::new(config.shards),
+            dead_letters,
+            width_ns: config.window.width_ns,
+            state,
+        }
+    }
+
+    /// Takes one record. Gives the number of spans in it.
+    pub(crate) fn take(&mut self, record: &RecordRef<'_>) -> usize {
+        let counters = &self.state.counters;
+        counters.records.add(1);
+        counters.bytes.add(record.payload.len() as u64);
+        let partition = PartitionId { topic: record.topic_index, partition: record.partition };
+        self.facts.clear();
+        // A tombstone says nothing.
+        let spans = if record.payload.is_empty() { 0 } else { self.read(record) };
+        let newest_ns = self.split(record, partition);
+        self.ledger.read(partition, record.offset, newest_ns);
+        spans
+    }
+
+    fn read(&mut self, record: &RecordRef<'_>) -> usize {
+        let (reader, facts, encoding) = (&mut self.reader, &mut self.facts, self.encoding);
+        let (at_byte, reason) = match guarded("the decoder", || reader.read(encoding, record.payload, facts)) {
+            Ok(Ok(spans)) => {
+                self.state.counters.oddities.add(self.facts.oddities.iter().map(|(_, count)| count).sum());
+                self.state.counters.spans_skipped.add(self.facts.oddities.spans_left_out());
+                return spans;
+            }
+            Ok(Err(poison)) => (poison.at_byte, format!("{}: {poison}", poison.reason.as_str())),
+            Err(panicked) => {
+                // What it has announced is not known any more: a new reader announces every name again.
+                self.state.counters.panics.add(1);
+                self.reader = Reader::new(self.reader_config.clone());
+                self.facts.clear();
+                (0, panicked.to_string())
+            }
+        };
+        self.state.counters.poison.add(1);
+        self.dead_letters.write(record, at_byte, &reason);
+        0
+    }
+
+    fn split(&mut self, record: &RecordRef<'_>, partition: PartitionId) -> u64 {
+        let arrival_ms = record.timestamp_ms.and_then(|at_ms| u64::try_from(at_ms).ok());
+        let is_new = self.ledger.is_new(partition, record.offset);
+        let (mut newest_ns, mut future, mut first, mut again) = (0, 0, 0, 0);
+        for span in &self.facts.spans {
+            let exporter = if span.instance.is_some() { span.instance } else { span.service };
+            let admit = self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms);
+            let counted = !is_new && self.ledger.seen(partition, record.offset, span.end_ns) == Seen::Counted;
+            let how = match admit {
+                Admit::Future => {
+                    future += 1;
+                    continue;
+                }
+                _ if counted => Counting::PairOnly,
+                Admit::OnTime => Counting::Count,
+                Admit::Late { watermark_ns } => Counting::Late { watermark_ns },
+            };
+            newest_ns = newest_ns.max(span.end_ns);
+            *(if counted { &mut again } else { &mut first }) += u64::from(is_original(span));
+            self.splitter.push(*span, how);
+        }
+        self.splitter.announce(&mut self.facts.names);
+        let counters = &self.state.counters;
+        counters.spans.add(first);
+        counters.spans_reread.add(again);
+        if future > 0 {
+            counters.future.add(future);
+            self.dead_letters.write_future(record, future, now_ms());
+        }
+        newest_ns
+    }
+
+    /// The mark that closes every window that may close now, if there is one more than before.
+    pub(crate) fn mark(&mut self, polled_at: Instant) -> Option<Arc<Mark>> {
+        let low_ns = self.watermarks.low_ns()?;
+        self.mark_at(low_ns / self.width_ns * self.width_ns, polled_at)
+    }
+
+    /// The mark that closes everything that was read.
+    pub(crate) fn last_mark(&mut self, polled_at: Instant) -> Option<Arc<Mark>> {
+        let end_ns = self.watermarks.drain().div_ceil(self.width_ns).saturating_mul(self.width_ns);
+        self.mark_at(end_ns, polled_at)
+    }
+
+    fn mark_at(&mut self, closed_ns: u64, polled_at: Instant) -> Option<Arc<Mark>> {
+        if closed_ns <= self.closed_ns {
+            return None;
+        }
+        self.closed_ns = closed_ns;
+        self.dead_letters.settle();
+        Some(Arc::new(Mark { closed_ns, positions: self.ledger.positions(closed_ns), polled_at }))
+    }
+
+    /// Every change of a grace since the last call, as inputs.
+    pub(crate) fn grace_changes(&mut self) -> Vec<Input> {
+        let change = |change: window::GraceChange| Input::GraceChanged {
+            partition: as_input(change.partition),
+            grace_ms: u64::from(change.grace_ms),
+        };
+        self.watermarks.changes().into_iter().map(change).collect()
+    }
+
+    /// Waits until dead letters are acknowledged.
+    pub(crate) fn settle(&mut self) {
+        self.dead_letters.settle();
+    }
+}
+
+/// Copies for links are no spans of their own.
+fn is_original(span: &Span) -> bool {
+    !span.flags.has(SpanFlags::LINKED)
+}
+
+pub(crate) fn as_input(partition: PartitionId) -> Partition {
+    Partition { topic: partition.topic, partition: partition.partition }
+}

@@ -1,0 +1,281 @@
+//! The source: one thread that polls, decodes and splits. It never waits for the shards: while they are full it pauses its
+//! partitions and goes on polling, so the brokers' patience never runs out.
+
+mod dead_letters;
+mod intake;
+mod outbox;
+mod silence;
+
+use crate::batch::Batch;
+use crate::capacity::{DRAIN_FOR, NOTES_HELD, POLL_WAIT, RECORDS_PER_POLL, SPANS_PER_BATCH};
+use crate::clock::now_ms;
+use crate::config::{Ending, PipelineConfig};
+use crate::news::Post;
+use crate::signals::{Drain, Signals};
+use crate::state::{PartitionStatus, State};
+use dead_letters::DeadLetters;
+use engine::Input;
+use intake::{Intake, as_input};
+use kafka::{PartitionState, Positions, SourceConfig, SourceEvent, Start};
+use outbox::{Flow, Outbox};
+use silence::{Change, Silence};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use window::PartitionId;
+
+/// How often partitions are looked at for lag and silence.
+const LOOK_EVERY_MS: u64 = 100;
+
+/// What a source needs to start.
+pub(crate) struct SourceSeed {
+    pub(crate) config: Arc<PipelineConfig>,
+    pub(crate) state: Arc<State>,
+    pub(crate) signals: Arc<Signals>,
+    /// The generation is over.
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) positions: Positions,
+    pub(crate) shards: Vec<mpsc::Sender<Batch>>,
+    pub(crate) notes: mpsc::Sender<Input>,
+    pub(crate) post: Post,
+}
+
+/// Runs a source until it is stopped, drained, or cannot go on. Blocks.
+pub(crate) fn run(mut seed: SourceSeed) {
+    match SourceThread::connect(&mut seed).and_then(SourceThread::work) {
+        Ok(()) => seed.post.finish(),
+        Err(why) => seed.post.fail(why),
+    }
+}
+
+struct SourceThread {
+    config: Arc<PipelineConfig>,
+    state: Arc<State>,
+    signals: Arc<Signals>,
+    stop: Arc<AtomicBool>,
+    source: kafka::Source,
+    intake: Intake,
+    outbox: Outbox,
+    notes: mpsc::Sender<Input>,
+    notes_held: VecDeque<Input>,
+    silence: Silence,
+    assigned: Vec<PartitionId>,
+    looked_ms: u64,
+    spans_per_record: usize,
+}
+
+impl SourceThread {
+    fn connect(seed: &mut SourceSeed) -> Result<SourceThread, String> {
+        let (config, state) = (seed.config.clone(), seed.state.clone());
+        let otherwise = config.beginning.edge();
+        let kafka = SourceConfig {
+            connection: config.connection.clone(),
+            topics: config.topics.traces.clone(),
+            group: config.positions_group(),
+            start: Start::At { positions: seed.positions.clone(), otherwise },
+            prefetch_bytes_max: config.prefetch_bytes_max,
+            ..SourceConfig::default()
+        };
+        let text = |error: kafka::Error| error.to_string();
+        let letters =
+            DeadLetters::connect(&config.connection, &config.topics.dead_letter, state.clone()).map_err(text)?;
+        let source = kafka::Source::connect(&kafka).map_err(text)?;
+        let intake = Intake::new(&config, &seed.positions, letters, state.clone());
+        let silence = Silence::new(config.idle_after_ms, now_ms());
+        Ok(SourceThread {
+            config,
+            state,
+            signals: seed.signals.clone(),
+            stop: seed.stop.clone(),
+            source,
+            intake,
+            outbox: Outbox::new(std::mem::take(&mut seed.shards)),
+            notes: seed.notes.clone(),
+            notes_held: VecDeque::new(),
+            silence,
+            assigned: Vec::new(),
+            looked_ms: 0,
+            spans_per_record: 1,
+        })
+    }
+
+    fn work(mut self) -> Result<(), String> {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.state.progress.source_came_round();
+            match self.signals.wanted() {
+                Drain::None => self.turn()?,
+                Drain::Forced => return Ok(()),
+                drain => return self.drain(drain),
+            }
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop: hand over, read, hand over.
+    fn turn(&mut self) -> Result<(), String> {
+        let wait = match self.hand_over()? {
+            Flow::Clear => POLL_WAIT,
+            _ => Duration::from_millis(2),
+        };
+        let (intake, silence, mut most) = (&mut self.intake, &mut self.silence, 0);
+        let mut awake = Vec::new();
+        // A poll may bring far more spans than the last one said: what is fetched ahead bounds it.
+        let records_max = (2 * SPANS_PER_BATCH / self.spans_per_record).clamp(1, RECORDS_PER_POLL);
+        let now = now_ms();
+        let polled = self.source.poll(wait, records_max, &mut |record| {
+            let partition = PartitionId { topic: record.topic_index, partition: record.partition };
+            awake.extend(silence.heard(partition, now));
+            most = intake.take(&record).max(most);
+        });
+        let polled = polled.map_err(|error| error.to_string())?;
+        if polled.records > 0 {
+            self.spans_per_record = most.max(1);
+        }
+        polled.events.into_iter().for_each(|event| self.happened(event));
+        self.note_changes(awake);
+        self.look();
+        let mark = self.intake.mark(Instant::now());
+        if mark.is_some() || self.intake.splitter.spans() > 0 {
+            self.outbox.offer(self.intake.splitter.take(mark.as_ref()));
+        }
+        self.hand_over().map(|_| ())
+    }
+
+    /// Hands batches and notes over, and pauses or resumes reading accordingly.
+    fn hand_over(&mut self) -> Result<Flow, String> {
+        while let Some(note) = self.notes_held.pop_front() {
+            match self.notes.try_send(note) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Full(note)) => {
+                    self.notes_held.push_front(note);
+                    break;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err("the engine is gone".to_owned()),
+            }
+        }
+        let flow = self.outbox.flush();
+        match flow {
+            Flow::Gone => return Err("a shard is gone".to_owned()),
+            Flow::Full if !self.source.is_paused() => {
+                self.source.pause();
+                self.state.counters.pauses.add(1);
+            }
+            Flow::Clear if self.source.is_paused() => self.source.resume(),
+            Flow::Full | Flow::Clear => {}
+        }
+        Ok(flow)
+    }
+
+    fn note(&mut self, note: Input) {
+        if self.notes_held.len() >= NOTES_HELD {
+            self.notes_held.pop_front();
+        }
+        self.notes_held.push_back(note);
+    }
+
+    fn note_changes(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            let note = match change {
+                Change::Idle(partition) => {
+                    self.intake.watermarks.idle(partition);
+                    Input::Idle { partition: as_input(partition) }
+                }
+                Change::Awake(partition) => {
+                    self.intake.watermarks.active(partition);
+                    Input::Awake { partition: as_input(partition) }
+                }
+            };
+            self.note(note);
+        }
+    }
+
+    fn happened(&mut self, event: SourceEvent) {
+        match event {
+            SourceEvent::Assigned { partition, topic_index, offset, .. } => {
+                tracing::info!(%partition, ?offset, "reading");
+                let id = PartitionId { topic: topic_index, partition: partition.partition };
+                self.intake.watermarks.assigned(id);
+                self.assigned.push(id);
+                self.assigned.sort_unstable();
+                self.assigned.dedup();
+                let partitions = self.assigned.iter().map(|id| as_input(*id)).collect();
+                self.note(Input::Assigned { partitions });
+            }
+            SourceEvent::Gap { partition, from, to } => {
+                tracing::warn!(%partition, from, to, "records were gone before they were read");
+                self.state.counters.gap_records.add(u64::try_from(to - from).unwrap_or(0));
+            }
+            SourceEvent::TopicMissing { topic } => tracing::warn!(topic, "a telemetry topic does not exist (yet)"),
+            SourceEvent::Reconnected { partition, silent_ms } => {
+                tracing::warn!(%partition, silent_ms, "a partition lagged and gave nothing: connected anew");
+                self.state.counters.reconnects.add(1);
+            }
+            SourceEvent::Unreachable { reason } => {
+                tracing::warn!(reason, "no broker answers");
+                self.state.progress.unreachable.set(Some(reason));
+            }
+            SourceEvent::Reachable => {
+                tracing::info!("brokers answer again");
+                self.state.progress.unreachable.set(None);
+            }
+        }
+    }
+
+    /// Lag, silence, grace, and whether the input has ended.
+    fn look(&mut self) {
+        let now = now_ms();
+        if now.saturating_sub(self.looked_ms) < LOOK_EVERY_MS {
+            return;
+        }
+        self.looked_ms = now;
+        let partitions = self.source.partitions();
+        let id =
+            |state: &PartitionState| PartitionId { topic: state.topic_index, partition: state.partition.partition };
+        let ends: Vec<(PartitionId, bool)> = partitions.iter().map(|state| (id(state), state.at_end)).collect();
+        let changes = self.silence.look(&ends, now);
+        self.note_changes(changes);
+        self.intake.grace_changes().into_iter().for_each(|change| self.note(change));
+        let status = |state: &PartitionState| PartitionStatus {
+            topic: state.partition.topic.clone(),
+            partition: state.partition.partition,
+            lag: state.lag,
+            grace_ms: self.intake.watermarks.grace_ms(id(state)),
+            idle: self.silence.is_idle(id(state)),
+        };
+        self.state.partitions.set(partitions.iter().map(status).collect());
+        if let Ending::Idle(after) = self.config.ending {
+            let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            let at_end = !partitions.is_empty() && self.source.at_end() && !self.source.is_paused();
+            if at_end && self.silence.quiet_ms(now) >= after_ms {
+                tracing::info!(after_ms, "the input has ended");
+                self.signals.request(Drain::Everything, DRAIN_FOR);
+            }
+        }
+    }
+
+    /// Hands over everything that was read, with a last mark, and ends. The shards see the end of their streams.
+    fn drain(mut self, drain: Drain) -> Result<(), String> {
+        let mark = match drain {
+            Drain::Everything => self.intake.last_mark(Instant::now()),
+            _ => self.intake.mark(Instant::now()),
+        };
+        self.source.pause();
+        self.outbox.offer(self.intake.splitter.take(mark.as_ref()));
+        while !self.stop.load(Ordering::Relaxed) && !self.signals.overdue() {
+            self.state.progress.source_came_round();
+            match self.outbox.flush() {
+                Flow::Clear => break,
+                Flow::Gone => return Err("a shard is gone".to_owned()),
+                // Nothing comes while paused; polling keeps the client alive and paces this loop.
+                Flow::Full => {
+                    let ignored = &mut |_: kafka::RecordRef<'_>| {};
+                    self.source.poll(Duration::from_millis(5), 1, ignored).map_err(|error| error.to_string())?;
+                }
+            }
+        }
+        self.intake.settle();
+        Ok(())
+    }
+}
