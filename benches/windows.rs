@@ -87,7 +87,7 @@ impl Fleet {
             start_ns: end_ns - length_ns,
             end_ns,
             service: name(format!("service-{service}")),
-            operation: name(format!("GET /route/{}", self.dice.roll(3))),
+            operation: name(format!("GET /route/{}", service % 3)),
             version: name("1.4.2".into()),
             zone: name(format!("zone-{}", service % 3)),
             instance: name(format!("service-{service}-{}", trace.0 as u64 % 2)),

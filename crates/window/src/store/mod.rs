@@ -2,14 +2,16 @@
 //!
 //! It never decides what a span means and never forgets by itself: [`Store::turn`] is called when [`Store::full`] says so.
 
+mod index;
 mod node;
 mod pool;
 
 pub(crate) use node::{Node, NodeId, State};
 
-use hashbrown::hash_table::{Entry, HashTable};
+use index::{Found, Index};
 use model::{Span, SpanFlags, SpanId, SpanKind, TraceId};
 use pool::Pool;
+use std::hint::black_box;
 
 const TWIN_SALT: u64 = 0x9e37_79b9_7f4a_7c15;
 const LINK_SALT: u64 = 0xd1b5_4a32_d192_ed03;
@@ -35,18 +37,18 @@ pub(crate) enum Kind {
 /// All remembered spans of a shard. Memory grows with need up to the bounds and is used again from there on.
 #[derive(Debug)]
 pub(crate) struct Store {
-    index: HashTable<(u64, NodeId)>,
+    index: Index,
     calls: Pool,
     inner: Pool,
 }
 
 impl Store {
     pub(crate) fn new(budget_bytes: usize) -> Store {
-        // Beside a node lie its index slot and, when the index has just grown, as many empty ones.
-        let each = std::mem::size_of::<Node>() + 2 * index_bytes(7) / 7;
+        // When the index has just grown, three eighths of its slots are in use.
+        let each = std::mem::size_of::<Node>() + Index::SLOT_BYTES * 8 / 3;
         let generation = budget_bytes / each / 2;
         let (calls, inner) = (generation / 8 * 7, generation / 8);
-        Store { index: HashTable::new(), calls: Pool::new(0, calls), inner: Pool::new(1, inner) }
+        Store { index: Index::new(), calls: Pool::new(0, calls), inner: Pool::new(1, inner) }
     }
 
     #[inline]
@@ -136,11 +138,11 @@ impl Store {
             return;
         }
         let key = key(trace, span.parent);
-        let parent = match self.index.entry(key, |slot| slot.0 == key, |slot| slot.0) {
-            Entry::Occupied(slot) => slot.get().1,
-            Entry::Vacant(slot) => {
-                let place = self.calls.push(Node::PLACE);
-                slot.insert((key, place));
+        let parent = match self.find(key) {
+            Found::There(parent) => parent,
+            Found::Free(at) => {
+                let place = self.calls.push(Node::place(key));
+                self.index.fill(at, key, place);
                 place
             }
         };
@@ -167,21 +169,38 @@ impl Store {
     }
 
     #[inline]
+    fn find(&self, key: u64) -> Found {
+        self.index.find(key, |id| self.get(id).is_some_and(|node| node.key == key))
+    }
+
+    #[inline]
     fn claim(&mut self, key: u64, span: &Span) -> Claim {
-        match self.index.entry(key, |slot| slot.0 == key, |slot| slot.0) {
-            Entry::Occupied(slot) => {
-                let id = slot.get().1;
-                let pool = if id.0 >> 31 == 0 { &self.calls } else { &self.inner };
-                match pool.get(id) {
-                    Some(node) if node.state.has(State::FILLED) => Claim::Taken(id),
-                    _ => Claim::Place(id),
+        match self.find(key) {
+            Found::There(id) => {
+                if self.get(id).is_some_and(|node| node.state.has(State::FILLED)) {
+                    Claim::Taken(id)
+                } else {
+                    Claim::Place(id)
                 }
             }
-            Entry::Vacant(slot) => {
+            Found::Free(at) => {
                 let leaf = span.kind == SpanKind::Internal && !span.flags.has(SpanFlags::PROXY);
-                let id = if leaf { self.inner.push(Node::PLACE) } else { self.calls.push(Node::PLACE) };
-                slot.insert((key, id));
+                let place = Node::place(key);
+                let id = if leaf { self.inner.push(place) } else { self.calls.push(place) };
+                self.index.fill(at, key, id);
                 Claim::New(id)
+            }
+        }
+    }
+
+    /// Brings what remembering these spans will touch into the cache: the misses overlap instead of queueing up.
+    #[inline]
+    pub(crate) fn warm(&self, spans: &[Span]) {
+        for span in spans {
+            let trace = trace_mix(span.trace);
+            let ids = (self.index.warm(key(trace, span.id)), self.index.warm(key(trace, span.parent)));
+            for id in [ids.0, ids.1].into_iter().flatten() {
+                black_box(self.get(id).map_or(0, |node| node.key));
             }
         }
     }
@@ -222,7 +241,7 @@ impl Store {
 
     fn purge(&mut self) {
         let (calls, inner) = (&self.calls, &self.inner);
-        self.index.retain(|slot| if slot.1.0 >> 31 == 0 { calls.alive(slot.1) } else { inner.alive(slot.1) });
+        self.index.purge(|id| if id.0 >> 31 == 0 { calls.alive(id) } else { inner.alive(id) });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -230,7 +249,7 @@ impl Store {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.calls.bytes() + self.inner.bytes() + index_bytes(self.index.capacity())
+        self.calls.bytes() + self.inner.bytes() + self.index.bytes()
     }
 }
 
@@ -238,11 +257,6 @@ enum Claim {
     New(NodeId),
     Place(NodeId),
     Taken(NodeId),
-}
-
-/// Slots are filled to 7/8; each is the pair and a control byte.
-fn index_bytes(capacity: usize) -> usize {
-    capacity.div_ceil(7) * 8 * (std::mem::size_of::<(u64, NodeId)>() + 1)
 }
 
 /// Ids are random bits already: a multiplication spreads them, and keeps ids that differ in few bits apart.

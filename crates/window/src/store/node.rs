@@ -49,14 +49,13 @@ impl State {
 }
 
 /// A remembered span, or the place of one that a child has named. Links may dangle: what they name can be forgotten first.
+///
+/// The order of fields is that of their use: what relatives ask for shares a cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Node {
-    trace: [u64; 2],
-    pub(crate) start_ns: u64,
-    pub(crate) end_ns: u64,
-    pub(crate) service: NameId,
-    pub(crate) operation: NameId,
-    pub(crate) peer: NameId,
+    /// The key under which the index knows it.
+    pub(crate) key: u64,
     /// The number of the window in which it counts; [`Node::UNSEEN`] for a place.
     pub(crate) window: u64,
     pub(crate) parent: NodeId,
@@ -65,17 +64,23 @@ pub(crate) struct Node {
     pub(crate) sibling: NodeId,
     /// The first child that may be the other half of this call.
     pub(crate) pair: NodeId,
-    /// The place of its service row in its window, while that is open.
-    pub(crate) row: u32,
-    pub(crate) weight: Weight,
-    pub(crate) timeout_ms: u32,
+    pub(crate) service: NameId,
     pub(crate) kind: SpanKind,
     pub(crate) outcome: u8,
     pub(crate) flags: SpanFlags,
+    pub(crate) state: State,
     pub(crate) attempt: u8,
     pub(crate) criticality: Criticality,
     pub(crate) cohort: u8,
-    pub(crate) state: State,
+    pub(crate) start_ns: u64,
+    pub(crate) end_ns: u64,
+    pub(crate) operation: NameId,
+    pub(crate) peer: NameId,
+    trace: [u64; 2],
+    pub(crate) weight: Weight,
+    pub(crate) timeout_ms: u32,
+    /// The place of its service row in its window, while that is open.
+    pub(crate) row: u32,
 }
 
 impl Node {
@@ -84,8 +89,8 @@ impl Node {
     /// There is no service row.
     pub(crate) const NO_ROW: u32 = u32::MAX;
 
-    /// A place for a span that has not been read.
-    pub(crate) const PLACE: Node = Node {
+    const PLACE: Node = Node {
+        key: 0,
         trace: [0; 2],
         start_ns: 0,
         end_ns: 0,
@@ -108,6 +113,12 @@ impl Node {
         cohort: Span::COHORT_UNKNOWN,
         state: State(0),
     };
+
+    /// A place for a span that has not been read.
+    #[inline]
+    pub(crate) fn place(key: u64) -> Node {
+        Node { key, ..Node::PLACE }
+    }
 
     /// Writes the span's facts over a place; its links stay.
     pub(crate) fn fill(&mut self, span: &Span, window: u64) {
