@@ -72,6 +72,7 @@ impl Connection {
                 config.set(name, value);
             }
         }
+        keep_unsecured_token(&mut config);
         let debugging = self.properties.contains_key("debug") || own.contains_key("debug");
         config.set_log_level(if debugging { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Warning });
         Ok(config)
@@ -133,6 +134,18 @@ impl Connection {
         match denied(error) {
             Some(right) => Error::Denied { what: format!("{what} ({right})"), reason: error.to_string() },
             None => Error::Failed { what: what.to_owned(), reason: error.to_string() },
+        }
+    }
+}
+
+/// librdkafka makes its unsecured token (for development) once, for an hour, and asks the program for the next one. Nobody
+/// is protected by its expiry, so it lives as long as the program; `lifeSeconds` in `sasl.oauthbearer.config` wins.
+fn keep_unsecured_token(config: &mut ClientConfig) {
+    const TEN_YEARS: &str = "lifeSeconds=315360000";
+    if config.get("enable.sasl.oauthbearer.unsecure.jwt") == Some("true") {
+        let given = config.get("sasl.oauthbearer.config").unwrap_or_default().to_owned();
+        if !given.contains("lifeSeconds=") {
+            config.set("sasl.oauthbearer.config", format!("{given} {TEN_YEARS}").trim());
         }
     }
 }

@@ -232,6 +232,7 @@ impl Sink {
             Ok(committed) => committed,
             Err(verdict) => return Err(self.abort(verdict)),
         };
+        self.settle(deadline);
         loop {
             match producer.commit_transaction(left(deadline)) {
                 Ok(()) => return Ok(committed),
@@ -295,6 +296,14 @@ impl Sink {
                     Delivery::Plain => Verdict::Indefinite { reason },
                 })
             }
+        }
+    }
+
+    /// The last answer is counted as out only after its callback has returned. A commit that begins before that sleeps for
+    /// 100 ms (rdkafka polls for an event that has come already), so wait for this moment here.
+    fn settle(&self, deadline: Instant) {
+        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(50));
         }
     }
 

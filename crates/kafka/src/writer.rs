@@ -102,16 +102,16 @@ impl Writer {
     /// # Errors
     /// [`Error::Failed`] if records are still in flight after `timeout`.
     pub fn flush(&self, timeout: Duration) -> Result<Written, Error> {
-        let flushed = self.producer.flush(timeout);
-        let written = self.written();
-        match flushed {
-            Ok(()) => Ok(written),
-            Err(error) => {
-                let what = format!("writing: {} records are still without an answer", written.in_flight);
-                let reason = format!("{error} ({})", self.producer.context().heard.reason());
-                Err(Error::Failed { what, reason })
+        // Not rdkafka's own flush: that sleeps for 100 ms when its polling thread was faster with the last answer.
+        let deadline = Instant::now() + timeout;
+        while self.producer.in_flight_count() > 0 {
+            if Instant::now() >= deadline {
+                let what = format!("writing: {} records are still without an answer", self.written().in_flight);
+                return Err(Error::Failed { what, reason: self.producer.context().heard.reason() });
             }
+            std::thread::sleep(Duration::from_micros(200));
         }
+        Ok(self.written())
     }
 
     /// What has been done so far.

@@ -82,3 +82,9 @@ fn tls_and_every_sasl_mechanism_are_built_in() {
         validate(&properties, Reader::Both).expect(mechanism);
     }
 }
+
+#[test]
+fn what_this_build_leaves_out_is_said_plainly() {
+    let said = refusal("sasl.oauthbearer.method", "oidc", Reader::Both);
+    assert!(said.contains("libcurl"), "{said}");
+}

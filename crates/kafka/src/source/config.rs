@@ -41,7 +41,7 @@ pub enum Crc {
 pub struct SourceConfig {
     /// The brokers.
     pub connection: Connection,
-    /// The topics. Their order gives [`RecordRef::topic_index`].
+    /// The topics. Their order gives [`crate::RecordRef::topic_index`].
     pub topics: Vec<String>,
     /// The group that holds the committed positions. The source never joins it.
     pub group: String,
