@@ -4,13 +4,15 @@
 //! A **front** is a deviating service with a deviating caller, where the caller did not begin before the callee (one
 //! window of slack: clients end after servers). The **origin** is the deepest deviating service that no deviating callee
 //! explains; of several the one that clearly began first, else none (abstention).
+//! It must deviate by something **of its own**: own time, gap, queue delay or failures. A service that is slow only because
+//! it makes more calls to healthy callees (an N+1 loop) is a regression, not a cascade.
 //! Errors alone heal by themselves too often (precision .6: notes §14.1), so a front without any deviation in time must
 //! hold longer. Source: notes §13.6 (deepest unexplained first), design §5.9.
 
 use crate::Scene;
 use crate::suspicion::{Suspicion, fact_of_edge, fact_of_service, margin};
 use learn::{Deviation, Signal, Subject};
-use model::{Evidence, NameId, Signature};
+use model::{EdgeKind, Evidence, NameId, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,6 +83,9 @@ impl Fronts {
             return None;
         }
         let (deepest, origin) = self.origin(scene, group);
+        if !now.get(&deepest).into_iter().flatten().any(|deviation| is_its_own(scene, deviation)) {
+            return None;
+        }
         let name = scene.graph.name(deepest);
         let slow = seen.iter().any(|deviation| deviation.signal.is_time());
         let strongest =
@@ -137,6 +142,16 @@ fn blamed(scene: &Scene<'_>, deviation: &Deviation) -> Option<NameId> {
         Subject::Edge(id) => (deviation.signal != Signal::Amplification).then_some(id.callee),
     }
     .filter(|id| id.is_some())
+}
+
+/// Does the deviation lie at the service itself, rather than in how long it waits for others? What emits no spans (a
+/// database) can only be judged by what its callers wait.
+fn is_its_own(scene: &Scene<'_>, deviation: &Deviation) -> bool {
+    match (deviation.signal, deviation.subject) {
+        (Signal::Exclusive | Signal::Gap | Signal::QueueDelay | Signal::ErrorShare, _) => true,
+        (Signal::LatencyP99, Subject::Edge(id)) => scene.graph.edge(id).is_some_and(|edge| edge.kind != EdgeKind::Call),
+        _ => false,
+    }
 }
 
 /// Deviating services that are connected by edges, each group with at least two.

@@ -2,7 +2,8 @@
 //!
 //! The model-free sign of a metastable failure (design §5.1; HotOS'21 "Metastable Failures in Distributed Systems"): per
 //! entry, the highest load that was served well is remembered; after demand exceeded it and came back below 95 % of it,
-//! less than half of the requests succeed for ten windows.
+//! less than half of the requests succeed for ten windows. Rates are the flows', with their half-life (15 s by default), so
+//! this comes some 45 s after demand is back: a late but model-free confirmation.
 
 use crate::Scene;
 use crate::suspicion::{Suspicion, fact_of_service, margin};

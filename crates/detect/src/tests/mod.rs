@@ -1,0 +1,5 @@
+//! The made-up collapse, its benign twins, and made-up incidents to rank.
+
+mod fleet;
+mod origins;
+mod signatures;
