@@ -31,6 +31,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                 capacity_rps: learner.capacity(*callee),
                 offered_rps: rates.entries_rps,
                 first_attempts_rps: rates.entries_rps,
+                shed_rps: rates.shed_rps,
                 queue_delay_ms: learner.queue_delay(*callee).map(|delay| delay.delay_ms),
                 saturated: learner.saturated_ms(*callee).is_some_and(|at_ms| at_ms + SATURATED_WITHIN_MS >= end_ms),
             };

@@ -31,6 +31,8 @@ pub struct ServiceFacts {
     pub offered_rps: f64,
     /// First attempts that arrive, per second.
     pub first_attempts_rps: f64,
+    /// Requests that it refuses on purpose, per second.
+    pub shed_rps: f64,
     /// The delay before work starts, milliseconds.
     pub queue_delay_ms: Option<Interval>,
     /// It is at its limit now.

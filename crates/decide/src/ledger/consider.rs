@@ -7,13 +7,16 @@ use crate::measure::{measure, queue_delay_ms};
 use crate::picture::Picture;
 use crate::plan::{Intent, Plan};
 use crate::policy::Policy;
-use model::{AuditKind, Finding, KnobKind, LEVELS, Mode, Reason, Setting};
+use model::{AuditKind, Finding, Knob, KnobKind, LEVELS, Mode, Reason, Setting};
 
 /// A queue shorter than this share of its clients' timeout has drained.
 const QUEUE_SHARE_DRAINED: f64 = 0.15;
 
 /// Calm is doubled per relapse, up to 16 times.
 const RELAPSES_MAX: u32 = 4;
+
+/// An overloaded service that refuses more than this while demand is let back in has been given too much.
+const REFUSED_SHARE: f64 = 0.05;
 
 impl Ledger {
     /// Takes in what a fresh window's findings ask for, and sends what is due.
@@ -36,6 +39,7 @@ impl Ledger {
             let Some(finding) = findings.get(intent.finding) else { continue };
             self.take(intent, finding, policy, &mut relapsed);
         }
+        relapsed.extend(self.refused_too_much(picture));
         relapsed.sort();
         relapsed.dedup();
         for about in relapsed {
@@ -126,6 +130,20 @@ impl Ledger {
             "the overload of {about} came back while its commands were being released: they are held again (relapse {times})"
         );
         out.push(Outcome::Audit(self.audit(AuditKind::Changed, about, text)));
+    }
+
+    /// Overloaded services that refuse again what the entries let back in: work already paid for upstream is the worst to
+    /// drop, so demand was let back too far.
+    fn refused_too_much(&self, picture: &Picture) -> Vec<String> {
+        let eased = |lease: &&Lease| matches!(lease.phase, Phase::Fading { .. }) && lease.allowed != lease.wanted;
+        let admissions = self.leases.iter().filter(|(key, _)| key.1 == Knob::Admission).map(|(_, lease)| lease);
+        let refuses = |lease: &&Lease| {
+            let facts = picture.services.get(&lease.about);
+            let seen = facts.map(|facts| (facts.shed_rps, facts.offered_rps - facts.shed_rps));
+            let (shed, admitted) = self.guards.shed_and_admitted(&lease.about).or(seen).unwrap_or_default();
+            shed > REFUSED_SHARE * (shed + admitted)
+        };
+        admissions.filter(eased).filter(refuses).map(|lease| lease.about.clone()).collect()
     }
 
     /// Measures what every lease should lower, and who asks what at the entries.

@@ -29,6 +29,7 @@ prop_compose! {
             capacity_rps: capacities[index].and_then(|low| Interval::between(low, low * 1.2)),
             offered_rps: 300.0,
             first_attempts_rps: 100.0,
+            shed_rps: 0.0,
             queue_delay_ms: Interval::between(100.0, 3000.0),
             saturated: saturated[index],
         })).collect();

@@ -19,6 +19,7 @@ fn storm(capacity: f64, attempts: f64) -> Picture {
         capacity_rps,
         offered_rps: demand * attempts,
         first_attempts_rps: demand,
+        shed_rps: 0.0,
         queue_delay_ms: Interval::between(queue_ms, queue_ms),
         saturated,
     };
