@@ -67,7 +67,6 @@ pub enum Isolation {
 }
 
 impl Isolation {
-    #[allow(dead_code)]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Isolation::ReadCommitted => "read_committed",
