@@ -140,7 +140,7 @@ impl<'de> Visitor<'de> for AnyValue<'_, 'de> {
             let value = match field {
                 Field::StringValue | Field::IntValue | Field::BoolValue | Field::DoubleValue => {
                     let value = map.next_value_seed(Scalar(&mut self.slots.unescaped))?;
-                    value.map(|value| typed(field, value))
+                    value.map(|value| typed(field, value, self.slots))
                 }
                 Field::ArrayValue if self.arrays => map.next_value_seed(Array { slots: &mut *self.slots })?,
                 Field::ArrayValue | Field::OtherValue => map.next_value::<Option<IgnoredAny>>()?.map(|_| Val::Other),
@@ -156,13 +156,17 @@ impl<'de> Visitor<'de> for AnyValue<'_, 'de> {
 }
 
 /// A value under a name of another type is none: a float is an integer only if it is whole and exact.
-fn typed(field: Field, value: Val<'_>) -> Val<'_> {
+fn typed<'de>(field: Field, value: Val<'de>, slots: &Slots<'de>) -> Val<'de> {
+    let parsed = || slots.resolve(value).and_then(|text| std::str::from_utf8(text).ok());
     match (field, value) {
         (Field::StringValue, Val::Text(_) | Val::Unescaped(..)) => value,
-        (Field::IntValue, Val::Int(_) | Val::Text(_) | Val::Unescaped(..)) => value,
+        (Field::IntValue, Val::Int(_)) => value,
         (Field::IntValue, Val::Double(number)) => whole(number).map_or(Val::Other, Val::Int),
+        (Field::IntValue, _) => parsed().and_then(|text| text.parse().ok()).map_or(Val::Other, Val::Int),
         (Field::BoolValue, Val::Bool(_)) => value,
-        (Field::DoubleValue, Val::Double(_) | Val::Int(_) | Val::Text(_)) => value,
+        (Field::DoubleValue, Val::Double(_)) => value,
+        (Field::DoubleValue, Val::Int(number)) => Val::Double(number as f64),
+        (Field::DoubleValue, _) => parsed().and_then(|text| text.parse().ok()).map_or(Val::Other, Val::Double),
         _ => Val::Other,
     }
 }
