@@ -11,6 +11,7 @@ pub struct ShardConfig {
     /// One trace in so many is followed as a flow (by trace hash); 1 follows all, 0 none.
     pub flow_sample: u32,
     /// A span is remembered for pairing at least this long, and at most twice as long, in event time, nanoseconds.
+    /// What a trace says does not depend on how partitions interleave as long as its spans end within this time.
     pub pair_ttl_ns: u64,
     /// What the shard may hold in memory, bytes: three quarters for remembered spans (about 140 bytes each), the rest for
     /// open rows. Memory is taken as needed. What is in flight must fit: spans per second of event time × (width + grace).
