@@ -1,4 +1,5 @@
 //! Waits and queue lengths of the simulated queue against theory (Erlang C), within confidence intervals.
+#![allow(clippy::disallowed_methods)] // a test reads files and computes what it expects as it likes
 
 use lab::{Topology, World, WorldConfig};
 

@@ -1,4 +1,5 @@
 //! Retries: their amplification against its formula, and the region λ(R+1) > C in which a storm keeps itself alive.
+#![allow(clippy::disallowed_methods)] // a test reads files and computes what it expects as it likes
 
 use lab::{Second, Topology, World, WorldConfig};
 

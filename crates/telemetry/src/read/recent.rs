@@ -3,6 +3,7 @@
 //! Two generations: when the young one is full it becomes the old one, and what was old is forgotten. What is used stays,
 //! so a flood of new keys cannot push out the ones in use. Keys are well-mixed hashes already.
 
+#[expect(clippy::disallowed_types, reason = "its hasher is fixed and it is never iterated")]
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -22,6 +23,7 @@ impl Hasher for Through {
     }
 }
 
+#[expect(clippy::disallowed_types, reason = "its hasher is fixed and it is never iterated")]
 type Generation<V> = HashMap<u64, V, BuildHasherDefault<Through>>;
 
 pub(crate) struct Recent<V> {
