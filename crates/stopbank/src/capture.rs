@@ -1,0 +1,69 @@
+//! Captures: files of OTLP records, one after the other, with progress.
+
+use crate::exit::Failure;
+use crate::print::Progress;
+use runtime::{Replay, Replayed};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use telemetry::capture;
+
+/// How often progress is shown, in records.
+const PROGRESS_EVERY: u64 = 256;
+
+/// Feeds every record of `files` to `replay`. A record that cannot be read is told on stderr and passed over; a file that
+/// cannot be read ends the job.
+///
+/// # Errors
+/// When a file cannot be opened, is no capture, or ends inside a record.
+pub(crate) fn feed(replay: &mut Replay, files: &[PathBuf], each: &mut dyn FnMut(Replayed<'_>)) -> Result<(), Failure> {
+    let progress = Progress::new();
+    for path in files {
+        one(replay, path, &progress, each)?;
+    }
+    progress.clear();
+    Ok(())
+}
+
+fn one(
+    replay: &mut Replay,
+    path: &Path,
+    progress: &Progress,
+    each: &mut dyn FnMut(Replayed<'_>),
+) -> Result<(), Failure> {
+    let name = path.display().to_string();
+    let told = |error: &dyn std::fmt::Display| Failure::job(format!("{name}: {error}"));
+    let file = File::open(path).map_err(|error| told(&error))?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let read = Arc::new(AtomicU64::new(0));
+    let counted = Counted { file, read: read.clone() };
+    let mut capture = capture::open(BufReader::with_capacity(1 << 20, counted)).map_err(|error| told(&error))?;
+    let mut record = Vec::new();
+    while let Some(encoding) = capture.next_record(&mut record).map_err(|error| told(&error))? {
+        if let Err(poison) = replay.record(encoding, &record, each) {
+            tracing::warn!(file = %name, place = %capture.place(), %poison, "a record was passed over");
+        }
+        let counts = replay.counts();
+        if counts.records.is_multiple_of(PROGRESS_EVERY) && size > 0 {
+            let percent = read.load(Ordering::Relaxed) * 100 / size;
+            progress.show(&format!("{name}: {percent}%, {} spans", counts.spans));
+        }
+    }
+    Ok(())
+}
+
+/// A file that says how much of it has been read.
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
