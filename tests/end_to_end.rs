@@ -1,0 +1,170 @@
+//! Promise: spans on a real Kafka in, signed and leased commands on the control topic out, and a stranger can verify them.
+
+mod support;
+
+use kafka::testing::real_broker;
+use kafka::{Edge, Outgoing, Tail, TailConfig, Topics, Writer, WriterConfig};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use support::{Running, eventually, lines, python, root, stopbank, succeed, summary};
+use telemetry::capture;
+
+/// The environment of a program that works on these topics.
+fn environment(command: &mut Command, broker: &kafka::testing::Broker, topics: &Topics, domain: &str) {
+    command
+        .env("STOPBANK_BROKERS", &broker.connection.brokers)
+        .env("STOPBANK_TRACES_TOPICS", &topics.traces[0])
+        .env("STOPBANK_DOMAIN", domain)
+        .env("STOPBANK_GROUP", domain)
+        .env("STOPBANK_ADMIN_ADDRESS", "127.0.0.1:0")
+        .env("STOPBANK_TELEMETRY_START", "earliest")
+        .env("STOPBANK_TOPICS_CONTROL", &topics.control)
+        .env("STOPBANK_TOPICS_PROPOSALS", &topics.proposals)
+        .env("STOPBANK_TOPICS_FINDINGS", &topics.findings)
+        .env("STOPBANK_TOPICS_REPORTS", &topics.reports)
+        .env("STOPBANK_TOPICS_ORDERS", &topics.orders)
+        .env("STOPBANK_TOPICS_AUDIT", &topics.audit)
+        .env("STOPBANK_TOPICS_JOURNAL", &topics.journal)
+        .env("STOPBANK_TOPICS_SNAPSHOTS", &topics.snapshots)
+        .env("STOPBANK_TOPICS_CLAIMS", &topics.claims)
+        .env("STOPBANK_TOPICS_DEAD_LETTER", &topics.dead_letter);
+}
+
+#[test]
+fn a_cascade_becomes_commands_that_a_stranger_verifies() {
+    let (Some(broker), Some(python)) = (real_broker(), python()) else { return };
+    let (topics, domain) = (broker.topics("cascade"), broker.unique("cascade"));
+    broker.create_topic(&topics.traces[0], 3);
+    let folder = tempfile::tempdir().unwrap();
+    let spans = write_cascade(folder.path(), broker, &topics);
+    let writer = Writer::connect(&WriterConfig { connection: broker.connection.clone(), ..WriterConfig::default() });
+    let writer = writer.unwrap();
+    writer.send(&Outgoing::new(&topics.traces[0], "k", b"\x0a\xff\xff\xff\xffnot telemetry".to_vec())).unwrap();
+    writer.flush(Duration::from_secs(10)).unwrap();
+    let out = folder.path().to_str().unwrap();
+    succeed(&mut stopbank(&["keygen", "--out", out]));
+
+    let mut run = stopbank(&["run", "--until-idle", "3s", "--format", "json"]);
+    environment(&mut run, broker, &topics, &domain);
+    run.env("STOPBANK_MODE", "act")
+        .env("STOPBANK_SIGNING_KEY_FILE", folder.path().join("stopbank.key"))
+        .env("STOPBANK_ENGINE_WARM_UP", "12s")
+        // The cascade was recorded a minute ago and is read at once.
+        .env("STOPBANK_ENGINE_STALE_AFTER", "1h")
+        .env("STOPBANK_WINDOW_GRACE", "1s");
+    let summary = summary(&succeed(&mut run).stdout);
+    assert_eq!(summary["spans"], spans, "every span is read: {summary}");
+    assert_eq!(summary["poison"], 1, "{summary}");
+    assert!(summary["commands"].as_u64().unwrap() > 0, "{summary}");
+
+    let subscriber = root().join("schemas/examples/subscriber.py");
+    let told = succeed(
+        Command::new(python)
+            .arg(subscriber)
+            .args(["--brokers", &broker.connection.brokers, "--topic", &topics.control, "--domain", &domain])
+            .arg("--keys")
+            .arg(folder.path().join("stopbank.pub"))
+            .args(["--service", "inventory", "--history"]),
+    );
+    let told = lines(&told.stdout);
+    assert!(told.iter().all(|line| line["verdict"] == "accepted"), "{told:?}");
+    assert!(told.iter().any(|line| line["target"]["service"] == "inventory"), "{told:?}");
+
+    let letters = read(broker, &topics.dead_letter);
+    assert_eq!(letters.len(), 1, "the poison record is there, with its reason");
+    let letter = String::from_utf8_lossy(letters[0].value.as_deref().unwrap_or_default()).into_owned();
+    assert!(letter.contains(&topics.traces[0]) && letter.contains("reason"), "{letter}");
+    assert!(!read(broker, &topics.findings).is_empty());
+    let trail: Vec<control::Record> = read(broker, &topics.audit).iter().map(record).collect();
+    assert!(!trail.is_empty());
+    let keyring = std::fs::read_to_string(folder.path().join("stopbank.pub")).unwrap();
+    let keyring = control::parse_keyring(&keyring).unwrap();
+    control::verify_chain(&trail, &keyring).expect("the trail is whole");
+}
+
+#[test]
+fn a_second_run_goes_on_where_the_first_stopped() {
+    let Some(broker) = real_broker() else { return };
+    let (topics, domain) = (broker.topics("again"), broker.unique("again"));
+    broker.create_topic(&topics.traces[0], 3);
+    let folder = tempfile::tempdir().unwrap();
+    let spans = write_cascade(folder.path(), broker, &topics);
+    let run = || {
+        let mut run = stopbank(&["run", "--until-idle", "2s", "--format", "json"]);
+        environment(&mut run, broker, &topics, &domain);
+        summary(&succeed(&mut run).stdout)
+    };
+    let (first, second) = (run(), run());
+    assert_eq!(first["spans_counted"], spans, "{first}");
+    assert_eq!(second["spans_counted"], 0, "nothing is counted twice: {second}");
+}
+
+#[test]
+fn sigterm_drains_within_the_stated_time_and_the_page_answers_until_then() {
+    let Some(broker) = real_broker() else { return };
+    let (topics, domain) = (broker.topics("drain"), broker.unique("drain"));
+    broker.create_topic(&topics.traces[0], 2);
+    let folder = tempfile::tempdir().unwrap();
+    write_cascade(folder.path(), broker, &topics);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut run = stopbank(&["run", "--format", "json"]);
+    environment(&mut run, broker, &topics, &domain);
+    run.env("STOPBANK_ADMIN_ADDRESS", format!("127.0.0.1:{port}")).env("STOPBANK_RUNTIME_SHUTDOWN_TIMEOUT", "10s");
+    let mut running = Running::start(&mut run);
+    let get = |path: &str| {
+        let mut answer = ureq::get(format!("http://127.0.0.1:{port}{path}")).call().ok()?;
+        answer.body_mut().read_to_string().ok()
+    };
+    let graph = eventually("the graph has edges", Duration::from_secs(40), || {
+        let graph: serde_json::Value = serde_json::from_str(&get("/graph")?).ok()?;
+        (graph["edges"].as_array()?.len() >= 8).then_some(graph)
+    });
+    let edge = &graph["edges"][0];
+    for field in ["caller", "callee", "rate_rps", "errors", "p50_ms", "p99_ms"] {
+        assert!(!edge[field].is_null(), "{field} stands in {edge}");
+    }
+    eventually("it is ready", Duration::from_secs(20), || get("/health/readyz"));
+    assert!(get("/health/livez").is_some());
+    let metrics = get("/metrics").unwrap();
+    assert!(metrics.contains("traces_service_graph_request_total{"), "{metrics}");
+    assert!(get("/").unwrap().contains("<html"));
+    running.signal("TERM");
+    let summary = running.line(Duration::from_secs(15), |line| line["type"] == "summary");
+    assert_eq!(summary["ended"], "drained", "{summary}");
+    assert!(eventually("it ends", Duration::from_secs(5), || running.0.try_wait().unwrap()).success());
+}
+
+/// The shop's cascade of the last minute, written to the telemetry topic; gives the number of spans.
+fn write_cascade(folder: &Path, broker: &kafka::testing::Broker, topics: &Topics) -> u64 {
+    let path = folder.join("cascade.binpb");
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() - 60;
+    let generated = succeed(
+        stopbank(&["generate", "--rate", "2500", "--for", "50s", "--format", "json", "--start", &start.to_string()])
+            .arg("--out")
+            .arg(&path),
+    );
+    let writer = Writer::connect(&WriterConfig { connection: broker.connection.clone(), ..WriterConfig::default() });
+    let writer = writer.unwrap();
+    let mut capture = capture::open(std::fs::File::open(&path).unwrap()).unwrap();
+    let mut record = Vec::new();
+    while capture.next_record(&mut record).unwrap().is_some() {
+        writer.send_bytes(&topics.traces[0], None, &record).unwrap();
+    }
+    assert_eq!(writer.flush(Duration::from_secs(30)).unwrap().failed, 0);
+    summary(&generated.stdout)["spans"].as_u64().unwrap()
+}
+
+fn read(broker: &kafka::testing::Broker, topic: &str) -> Vec<kafka::TailRecord> {
+    let mut tail = Tail::connect(&TailConfig::new(broker.connection.clone(), topic, Edge::Earliest)).unwrap();
+    tail.read_to_end(Duration::from_secs(20)).unwrap()
+}
+
+fn record(tail: &kafka::TailRecord) -> control::Record {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    control::Record {
+        key: tail.key.as_deref().map(text).unwrap_or_default(),
+        value: tail.value.clone().unwrap_or_default(),
+        headers: tail.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+    }
+}

@@ -1,0 +1,151 @@
+//! What the tests of the whole program share: the binary, its JSON lines, Python.
+#![allow(dead_code)]
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The program, built once with this profile.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--locked", "--offline", "--quiet", "-p", "stopbank", "--message-format", "json"])
+            .current_dir(root())
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("cargo starts");
+        assert!(built.status.success(), "the program does not build");
+        let messages = String::from_utf8_lossy(&built.stdout);
+        let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut paths = artifacts.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+        paths.find(|path| path.file_name().is_some_and(|name| name == "stopbank")).expect("cargo names the program")
+    })
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The program with these arguments and no settings from the environment of the tests.
+pub fn stopbank(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STOPBANK_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end, and fails the test if it does not end well.
+pub fn succeed(command: &mut Command) -> Output {
+    let output = command.output().expect("the program starts");
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// The JSON lines of an output.
+pub fn lines(output: &[u8]) -> Vec<Value> {
+    let text = String::from_utf8_lossy(output);
+    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    text.lines().filter(|line| !line.trim().is_empty()).map(parse).collect()
+}
+
+/// The last JSON line: the summary.
+pub fn summary(output: &[u8]) -> Value {
+    let summary = lines(output).pop().expect("there is a last line");
+    assert_eq!(summary["type"], "summary", "{summary}");
+    summary
+}
+
+/// A Python with the tests' packages, or `None` with a line that says why not. Under `CI=true` missing is a failure.
+pub fn python() -> Option<PathBuf> {
+    script("scripts/python", &["-c", "pass"])
+}
+
+/// The OpenTelemetry Collector, built if need be, or `None` as with [`python`].
+pub fn collector() -> Option<PathBuf> {
+    script("scripts/collector", &["fetch"])
+}
+
+/// A script that ends with 3 where its tools are missing.
+fn script(name: &str, arguments: &[&str]) -> Option<PathBuf> {
+    let path = root().join(name);
+    let output = Command::new(&path).args(arguments).output().expect("the script starts");
+    if output.status.success() {
+        return Some(path);
+    }
+    let why = String::from_utf8_lossy(&output.stderr).into_owned();
+    let missing = output.status.code() == Some(3);
+    assert!(missing && std::env::var("CI").as_deref() != Ok("true"), "{name}: {why}");
+    eprintln!("SKIPPED: {why}");
+    None
+}
+
+/// A child process that is killed when the test ends, whatever happens.
+pub struct Running(pub Child);
+
+impl Running {
+    /// Starts it with its output piped.
+    pub fn start(command: &mut Command) -> Running {
+        Running(command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts"))
+    }
+
+    /// Sends a signal by name, as `kill -NAME` does.
+    pub fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill starts").success());
+    }
+
+    /// Reads its JSON lines until `wanted` says yes, and gives that line; fails after `patience`.
+    pub fn line(&mut self, patience: Duration, mut wanted: impl FnMut(&Value) -> bool) -> Value {
+        let (send, receive) = std::sync::mpsc::channel();
+        let output = self.0.stdout.take().expect("its output is piped");
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let end = Instant::now() + patience;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let line = receive.recv_timeout(left).expect("the line comes in time");
+            if let Ok(value) = serde_json::from_str::<Value>(&line)
+                && wanted(&value)
+            {
+                return value;
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Tries until it gives something; fails after `patience`, saying `what` was waited for.
+pub fn eventually<T>(what: &str, patience: Duration, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(Instant::now() < end, "{what} did not happen within {patience:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
