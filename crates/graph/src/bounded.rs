@@ -21,11 +21,13 @@ pub(crate) struct Bounded<K: Ord, V> {
     waiting: BTreeMap<K, f64>,
     /// Newcomers turned away or residents replaced since the start.
     pub(crate) refused: u64,
+    /// How often the set of residents changed.
+    pub(crate) changes: u64,
 }
 
 impl<K: Ord + Copy, V: Weighted> Bounded<K, V> {
     pub(crate) fn new(max: usize) -> Bounded<K, V> {
-        Bounded { max: max.max(1), kept: BTreeMap::new(), waiting: BTreeMap::new(), refused: 0 }
+        Bounded { max: max.max(1), kept: BTreeMap::new(), waiting: BTreeMap::new(), refused: 0, changes: 0 }
     }
 
     /// Fades the waiting room; residents fade by themselves.
@@ -34,6 +36,13 @@ impl<K: Ord + Copy, V: Weighted> Bounded<K, V> {
             *weight *= factor;
             *weight >= 0.01
         });
+    }
+
+    /// Keeps the residents that `keep` says, which may change them.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&mut V) -> bool) {
+        let before = self.kept.len();
+        self.kept.retain(|_, value| keep(value));
+        self.changes += (before - self.kept.len()) as u64;
     }
 
     /// Lets in those of `arrivals` (key, calls in this window) that may enter, making a new value for each.
@@ -48,6 +57,7 @@ impl<K: Ord + Copy, V: Weighted> Bounded<K, V> {
         for (key, _) in newcomers.drain(..room) {
             self.waiting.remove(&key);
             self.kept.insert(key, fresh());
+            self.changes += 1;
         }
         if newcomers.is_empty() {
             return;
@@ -73,6 +83,7 @@ impl<K: Ord + Copy, V: Weighted> Bounded<K, V> {
             self.kept.insert(*key, fresh());
             self.waiting.remove(key);
             self.refused += 1;
+            self.changes += 1;
         }
     }
 

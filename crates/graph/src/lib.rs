@@ -8,6 +8,7 @@ mod bounded;
 mod edge;
 mod flow;
 mod gain;
+mod inward;
 mod latency;
 mod live;
 mod names;

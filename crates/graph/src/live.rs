@@ -1,6 +1,7 @@
 //! The graph itself: windows in, decayed rates out.
 
 use crate::bounded::Bounded;
+use crate::inward::Inward;
 use crate::names::Names;
 use crate::{Edge, Flow, FlowUse, Service};
 use model::{Count, EdgeId, FlowKey, NameId, Rollup, Window};
@@ -56,6 +57,7 @@ pub struct Graph {
     config: GraphConfig,
     services: Bounded<NameId, Service>,
     edges: Bounded<EdgeId, Edge>,
+    inward: Inward,
     flows: Bounded<FlowKey, Flow>,
     names: Names,
     end_ns: u64,
@@ -75,6 +77,7 @@ impl Graph {
         Graph {
             services: Bounded::new(config.services_max),
             edges: Bounded::new(config.edges_max),
+            inward: Inward::default(),
             flows: Bounded::new(config.flows_max),
             names: Names::new(config.names_max),
             config,
@@ -90,6 +93,7 @@ impl Graph {
         let seconds = rollup.seconds();
         self.fade(rollup.end_ns, seconds);
         self.admit(window, rollup);
+        self.inward.follow(self.edges.changes, self.edges.kept.keys());
         for (id, row) in &rollup.services {
             if let Some(service) = self.services.kept.get_mut(id) {
                 service.add(row, self.end_ns, seconds);
@@ -166,6 +170,18 @@ impl Graph {
         self.edges.kept.get(&id)
     }
 
+    /// The callers of `service`, sorted; the outside world is one of them.
+    pub(crate) fn inward(&self, service: NameId) -> &[NameId] {
+        self.inward.of(service)
+    }
+
+    /// Edges out of `service`, sorted.
+    pub(crate) fn outward(&self, service: NameId) -> impl Iterator<Item = EdgeId> {
+        let first = EdgeId { caller: service, callee: NameId(0) };
+        let last = EdgeId { caller: service, callee: NameId(u64::MAX) };
+        self.edges.kept.range(first..=last).map(|(id, _)| *id)
+    }
+
     /// Is the edge's sampling biased now, or was it a short while ago?
     pub fn is_biased(&self, id: EdgeId) -> bool {
         let hold_ns = self.config.biased_hold_ms.saturating_mul(1_000_000);
@@ -210,17 +226,17 @@ impl Graph {
         let flow_factor = half(passed_ns, self.config.flow_half_life_ms);
         let oldest_ns = self.end_ns.saturating_sub(self.config.forget_ms.saturating_mul(1_000_000));
         self.services.decay(factor);
-        self.services.kept.retain(|_, service| {
+        self.services.retain(|service| {
             service.decay(factor, seconds);
             service.last_ns >= oldest_ns
         });
         self.edges.decay(factor);
-        self.edges.kept.retain(|_, edge| {
+        self.edges.retain(|edge| {
             edge.decay(factor, seconds);
             edge.last_ns >= oldest_ns
         });
         self.flows.decay(flow_factor);
-        self.flows.kept.retain(|_, flow| {
+        self.flows.retain(|flow| {
             flow.decay(flow_factor, seconds);
             flow.last_ns >= oldest_ns
         });

@@ -10,22 +10,22 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Graph {
     /// Services that call `service` directly.
     pub fn callers_of(&self, service: NameId) -> BTreeSet<NameId> {
-        self.edges().filter(|(id, _)| id.callee == service && id.caller.is_some()).map(|(id, _)| id.caller).collect()
+        self.inward(service).iter().copied().filter(|caller| caller.is_some()).collect()
     }
 
     /// Services that `service` calls directly.
     pub fn callees_of(&self, service: NameId) -> BTreeSet<NameId> {
-        self.edges().filter(|(id, _)| id.caller == service && id.callee.is_some()).map(|(id, _)| id.callee).collect()
+        self.outward(service).map(|id| id.callee).filter(|callee| callee.is_some()).collect()
     }
 
     /// Everybody whose requests may need `service`, directly or not; without `service` itself unless it is on a cycle.
     pub fn dependants_of(&self, service: NameId) -> BTreeSet<NameId> {
-        spread(&self.neighbours(Way::Up), service)
+        self.spread(service, Way::Up)
     }
 
     /// Everybody whom `service` may need, directly or not; without `service` itself unless it is on a cycle.
     pub fn dependencies_of(&self, service: NameId) -> BTreeSet<NameId> {
-        spread(&self.neighbours(Way::Down), service)
+        self.spread(service, Way::Down)
     }
 
     /// Can a request at `from` lead to one at `to`? A service reaches itself only over a cycle.
@@ -35,7 +35,7 @@ impl Graph {
 
     /// Services in layers, leaves first: each is in a later layer than all its callees. Services on one cycle share a layer.
     pub fn layers(&self) -> Vec<Vec<NameId>> {
-        let down = self.neighbours(Way::Down);
+        let down = self.callees();
         let components = components(&down);
         let of: BTreeMap<NameId, usize> =
             components.iter().enumerate().flat_map(|(at, members)| members.iter().map(move |id| (*id, at))).collect();
@@ -59,28 +59,41 @@ impl Graph {
 
     /// Edges out of `service`.
     pub fn edges_from(&self, service: NameId) -> impl Iterator<Item = EdgeId> {
-        self.edges().map(|(id, _)| id).filter(move |id| id.caller == service)
+        self.outward(service)
     }
 
     /// Edges into `service`, that from the outside world included.
     pub fn edges_to(&self, service: NameId) -> impl Iterator<Item = EdgeId> {
-        self.edges().map(|(id, _)| id).filter(move |id| id.callee == service)
+        self.inward(service).iter().map(move |caller| EdgeId { caller: *caller, callee: service })
     }
 
-    fn neighbours(&self, way: Way) -> BTreeMap<NameId, BTreeSet<NameId>> {
-        let mut neighbours: BTreeMap<NameId, BTreeSet<NameId>> =
+    fn callees(&self) -> BTreeMap<NameId, BTreeSet<NameId>> {
+        let mut callees: BTreeMap<NameId, BTreeSet<NameId>> =
             self.services().map(|(id, _)| (id, BTreeSet::new())).collect();
         for (id, _) in self.edges() {
             if id.caller.is_some() && id.callee.is_some() {
-                let (from, to) = match way {
-                    Way::Down => (id.caller, id.callee),
-                    Way::Up => (id.callee, id.caller),
-                };
-                neighbours.entry(from).or_default().insert(to);
-                neighbours.entry(to).or_default();
+                callees.entry(id.caller).or_default().insert(id.callee);
+                callees.entry(id.callee).or_default();
             }
         }
-        neighbours
+        callees
+    }
+
+    fn spread(&self, from: NameId, way: Way) -> BTreeSet<NameId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(id) = open.pop() {
+            let mut visit = |next: NameId| {
+                if next.is_some() && found.insert(next) {
+                    open.push(next);
+                }
+            };
+            match way {
+                Way::Up => self.inward(id).iter().for_each(|caller| visit(*caller)),
+                Way::Down => self.outward(id).for_each(|edge| visit(edge.callee)),
+            }
+        }
+        found
     }
 }
 
@@ -88,19 +101,6 @@ impl Graph {
 enum Way {
     Down,
     Up,
-}
-
-fn spread(neighbours: &BTreeMap<NameId, BTreeSet<NameId>>, from: NameId) -> BTreeSet<NameId> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![from];
-    while let Some(id) = open.pop() {
-        for next in neighbours.get(&id).into_iter().flatten() {
-            if found.insert(*next) {
-                open.push(*next);
-            }
-        }
-    }
-    found
 }
 
 /// Strongly connected components, callees before callers (Tarjan 1972, without recursion so that a long chain cannot
