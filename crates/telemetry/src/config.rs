@@ -41,8 +41,8 @@ impl Default for Identity {
     }
 }
 
-/// The reader's budgets. A record over `payload_bytes_max`, `spans_max` or `resources_max` is poison; what is over another
-/// bound is left out and counted ([`crate::Oddity`]).
+/// The reader's budgets. A record over `payload_bytes_max`, `spans_max` or `resources_max` is poison; what is over
+/// another bound is left out and counted ([`crate::Oddity`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReaderConfig {

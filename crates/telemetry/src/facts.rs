@@ -2,7 +2,8 @@
 
 use model::{Named, Span};
 
-/// What was odd about a span, a resource or an attribute inside an otherwise good record. The record is read all the same.
+/// What was odd about a span, a resource or an attribute inside an otherwise good record. The record is read all the
+/// same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Oddity {

@@ -1,9 +1,9 @@
 //! Bytes to spans, and spans to bytes.
 //!
 //! [`Reader`] walks an OTLP record (protobuf or JSON) without building it and reduces each span to the few facts that
-//! matter ([`model::Span`]). It is bounded: nothing is allocated because a count or a length in the payload says so, and
-//! in the steady state nothing is allocated at all. It never does IO and never reads a clock. [`emit`] writes OTLP,
-//! [`capture`] reads and writes files of OTLP records.
+//! matter ([`model::Span`]). It is bounded: nothing is allocated because a count or a length in the payload says so,
+//! and in the steady state nothing is allocated at all. It does no IO and reads no clock. [`emit`] writes OTLP,
+//! [`capture`] reads and writes streams of OTLP records.
 
 pub mod capture;
 mod config;

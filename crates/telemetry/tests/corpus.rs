@@ -1,7 +1,7 @@
 //! Odd but legal OTLP/JSON, one file each, with the facts that must be read from it beside it.
 //!
-//! `NAME.json` is the record, `NAME.facts` one line a span and one a kind of oddity. `FACTS=write` writes them anew; look at
-//! what changed before you commit it.
+//! `NAME.json` is the record, `NAME.facts` one line a span and one a kind of oddity. `FACTS=write` writes them anew;
+//! look at what changed before you commit it.
 #![allow(clippy::disallowed_methods)] // a test reads files and computes what it expects as it likes
 #![allow(missing_docs)]
 

@@ -10,8 +10,8 @@ use prost::Message;
 use telemetry::emit::{EventOut, LinkOut, ResourceSpans, SpanOut, StatusCode, Value, otlp_json, otlp_proto, restamp};
 use telemetry::{Encoding, Facts};
 
-const LONG: &str = "a text of more than one hundred and twenty-eight bytes, so that its length takes two bytes on the wire, \
-                    and a \"quote\", a \\ and a line\nfeed";
+const LONG: &str = "a text of more than one hundred and twenty-eight bytes, so that its length takes two bytes on \
+                    the wire, and a \"quote\", a \\ and a line\nfeed";
 
 fn with_request<T>(use_it: impl FnOnce(&[ResourceSpans<'_>]) -> T) -> T {
     let attributes = [

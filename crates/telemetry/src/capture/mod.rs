@@ -1,7 +1,7 @@
 //! Files of OTLP records: JSON lines, and protobuf records with their length before them.
 //!
-//! What the OpenTelemetry Collector's file exporter writes and `stopbank generate --out` does; `.gz` and `.zst` are told
-//! by their content. A record is bounded; a file is never read whole.
+//! What the OpenTelemetry Collector's file exporter writes and `stopbank generate --out` does; `.gz` and `.zst` are
+//! told by their content. A record is bounded; a file is never read whole.
 
 mod read;
 mod write;
@@ -54,7 +54,7 @@ pub enum CaptureError {
     },
     /// A record is longer than the bound.
     #[error(
-        "{place}: a record of {bytes} bytes or more, {bytes_max} are allowed; the file is damaged or is not a capture of OTLP records"
+        "{place}: a record of {bytes} bytes or more, {bytes_max} are allowed; the file is damaged or is no OTLP capture"
     )]
     TooLong {
         /// Where the record starts.

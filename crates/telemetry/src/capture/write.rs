@@ -16,7 +16,8 @@ enum Output<W: Write> {
 }
 
 impl<W: Write> CaptureWriter<W> {
-    /// A writer of records in this framing ([`Framing::JsonLines`] for OTLP/JSON, [`Framing::LengthPrefixed`] for protobuf).
+    /// A writer of records in this framing ([`Framing::JsonLines`] for OTLP/JSON, [`Framing::LengthPrefixed`] for
+    /// protobuf).
     ///
     /// # Errors
     /// The compressor cannot be set up.

@@ -4,9 +4,9 @@ use crate::read::wire::{Damage, Wire};
 use crate::{Poison, PoisonReason};
 
 /// Gives the spans of a protobuf record fresh identities and times without decoding it: every trace id (links' too) is
-/// xored with `trace_mask`, every span id with `span_mask`, and every time is moved by `shift_ns` (wrapping, so a negative
-/// shift is its two's complement). Relations between spans stay what they were. Works in place; ids and times that are
-/// not there stay away.
+/// xored with `trace_mask`, every span id with `span_mask`, and every time is moved by `shift_ns` (wrapping, so a
+/// negative shift is its two's complement). Relations between spans stay what they were. Works in place; ids and times
+/// that are not there stay away.
 ///
 /// # Errors
 /// The record is damaged; some of it may have been changed.

@@ -29,7 +29,8 @@ fn told_apart(encoding: Encoding, payload: &[u8]) -> Encoding {
     }
     match payload {
         [] => Encoding::OtlpProto,
-        // A line feed is also the tag of `resource_spans`; a text that begins with one hardly ever has protobuf's framing.
+        // A line feed is also the tag of `resource_spans`; a text that begins with one hardly ever has protobuf's
+        // framing.
         [b'\n', ..] if begins_as_json(payload) && !is_framed(payload) => Encoding::OtlpJson,
         [b'\n', ..] => Encoding::OtlpProto,
         _ if begins_as_json(payload) => Encoding::OtlpJson,
@@ -63,8 +64,8 @@ fn is_framed(payload: &[u8]) -> bool {
     true
 }
 
-/// Takes a protobuf schema's message indexes off: one zero for the first message, or their count and as many numbers, all
-/// zigzag. Some writers leave them out.
+/// Takes a protobuf schema's message indexes off: one zero for the first message, or their count and as many numbers,
+/// all zigzag. Some writers leave them out.
 fn without_indexes(body: &[u8]) -> &[u8] {
     match body {
         [0, rest @ ..] => rest,

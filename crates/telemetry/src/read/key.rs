@@ -1,4 +1,5 @@
-//! The attributes that are read, and how a key is told in a few nanoseconds: a perfect hash over its length, first and last bytes.
+//! The attributes that are read, and how a key is told in a few nanoseconds: a perfect hash over its length, first and
+//! last bytes.
 
 macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {

@@ -1,4 +1,5 @@
-//! Names and operations that the reader remembers: each is announced once, each service has a bounded number of operations.
+//! Names and operations that the reader remembers: each is announced once, each service has a bounded number of
+//! operations.
 
 use super::recent::Recent;
 use crate::reduce::template;
@@ -151,8 +152,8 @@ impl Names {
         out.append(&mut self.pending);
     }
 
-    /// A record was poison: its names wait for the next good one. If too many wait, all is forgotten (and announced again
-    /// when it is met again).
+    /// A record was poison: its names wait for the next good one. If too many wait, all is forgotten (and announced
+    /// again when it is met again).
     pub(crate) fn hold_back(&mut self) {
         if self.pending.len() > self.names_max {
             self.pending = Vec::new();

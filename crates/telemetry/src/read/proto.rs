@@ -1,7 +1,7 @@
 //! The walker over OTLP protobuf: borrowed, one pass, of fixed depth.
 //!
-//! `ExportTraceServiceRequest` and `TracesData` have the same bytes. Field numbers: opentelemetry/proto/trace/v1/trace.proto
-//! and common/v1/common.proto.
+//! `ExportTraceServiceRequest` and `TracesData` have the same bytes. Field numbers:
+//! opentelemetry/proto/trace/v1/trace.proto and common/v1/common.proto.
 
 use super::draft::{Draft, Link, Slots, Val, span_id, trace_id};
 use super::key::{Key, key};

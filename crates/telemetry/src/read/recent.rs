@@ -1,7 +1,7 @@
 //! A bounded map that forgets what has not been used for long.
 //!
-//! Two generations: when the young one is full it becomes the old one, and what was old is forgotten. What is used stays,
-//! so a flood of new keys cannot push out the ones in use. Keys are well-mixed hashes already.
+//! Two generations: when the young one is full it becomes the old one, and what was old is forgotten. What is used
+//! stays, so a flood of new keys cannot push out the ones in use. Keys are well-mixed hashes already.
 
 #[expect(clippy::disallowed_types, reason = "its hasher is fixed and it is never iterated")]
 use std::collections::HashMap;

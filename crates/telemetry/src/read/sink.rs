@@ -80,8 +80,8 @@ impl Sink<'_> {
         self.work.oddities.count(oddity);
     }
 
-    /// The span is complete. `exceptions` puts the attributes of its exception events into the slots; it is asked only if
-    /// the span failed and nothing better says how.
+    /// The span is complete. `exceptions` puts the attributes of its exception events into the slots; it is asked only
+    /// if the span failed and nothing better says how.
     #[inline]
     pub(crate) fn finish<'a, E>(
         &mut self,

@@ -17,7 +17,8 @@ use crate::read::sink::Work;
 use crate::{Oddities, Oddity};
 use model::{Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
 
-/// The span. It has an identity and an event time; `outcome` is settled by the caller, who alone can look at the events.
+/// The span. It has an identity and an event time; `outcome` is settled by the caller, who alone can look at the
+/// events.
 #[inline]
 pub(crate) fn reduce(
     draft: &Draft,

@@ -35,7 +35,8 @@ pub(crate) fn peer(kind: SpanKind, slots: &Slots<'_>, work: &mut Work) -> (NameI
     }
 }
 
-/// `service.peer.name`, else `system:host/namespace`: the host only if it is a name, or if there is no telling namespace.
+/// `service.peer.name`, else `system:host/namespace`: the host only if it is a name, or if there is no telling
+/// namespace.
 fn database<'s>(slots: &'s Slots<'_>, buffer: &'s mut Vec<u8>) -> &'s [u8] {
     if let Some(name) = slots.first_text(&[Key::ServicePeerName, Key::PeerService]) {
         return name;

@@ -1,8 +1,8 @@
 //! A span's name to an operation: what differs from call to call becomes `{id}`.
 //!
-//! Numbers, hex, UUIDs, long random words, quoted literals, path segments that cannot be a word, query strings. What is
-//! already a placeholder (`{id}`, `:id`, `<int:pk>`) stays. One pass; pinned by the table in the tests, because operations
-//! are keys.
+//! Numbers, hex, UUIDs, long random words, quoted literals, path segments that cannot be a word, query strings. What
+//! is already a placeholder (`{id}`, `:id`, `<int:pk>`) stays. One pass; pinned by the table in the tests, because
+//! operations are keys.
 
 const HOLE: &str = "{id}";
 

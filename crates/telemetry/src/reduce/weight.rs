@@ -1,7 +1,7 @@
 //! How many spans a sampled span stands for, and whether its sampler can be reconciled at all.
 //!
-//! Consistent probability sampling: opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling (`ot=th:`), and
-//! its predecessor's `p:`; the samplers' own attributes after that.
+//! Consistent probability sampling: opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling (`ot=th:`),
+//! and its predecessor's `p:`; the samplers' own attributes after that.
 
 use crate::read::draft::{Slots, set};
 use crate::read::key::Key;
@@ -22,7 +22,8 @@ const TAIL: u128 = set(&[Key::TailPolicy, Key::TailComposite, Key::SamplingPolic
 /// A threshold of 56 bits.
 const CERTAIN: u64 = 1 << 56;
 
-/// The span's weight; [`SpanFlags::BIASED`] (and an unknown weight) where the sampler prefers some outcomes or keeps a rate.
+/// The span's weight; [`SpanFlags::BIASED`] (and an unknown weight) where the sampler prefers some outcomes or keeps a
+/// rate.
 #[inline]
 pub(crate) fn weight(slots: &Slots<'_>) -> (Weight, SpanFlags) {
     if !slots.any(SAMPLED) {

@@ -1,7 +1,7 @@
 //! The walker over OTLP/JSON: serde_json drives, each object is reduced while it streams by, no tree is built.
 //!
-//! Legal and odd alike: field names in camelCase and snake_case, `null` for anything, unknown fields, 64-bit integers as
-//! text or number, enums as number or name, ids in hex of either case, objects' fields in any order.
+//! Legal and odd alike: field names in camelCase and snake_case, `null` for anything, unknown fields, 64-bit integers
+//! as text or number, enums as number or name, ids in hex of either case, objects' fields in any order.
 
 mod attribute;
 mod field;
@@ -45,7 +45,8 @@ struct Walk<'s, 'r, 'de> {
     reason: Option<PoisonReason>,
 }
 
-/// A resource that stands after its spans would need them again: then the resources are read first, in a pass of their own.
+/// A resource that stands after its spans would need them again: then the resources are read first, in a pass of their
+/// own.
 enum Pass {
     /// Resources as they come.
     Only,
