@@ -2,9 +2,9 @@
 //! anything about the fleet.
 
 use crate::config::{Broker, PipelineConfig};
+use crate::journal::whole_inputs;
 use crate::memo::Memo;
 use crate::news::News;
-use crate::scribe::PIECE_HEADER;
 use control::AuditChain;
 use kafka::{
     ClaimEvent, Claims, ClaimsConfig, Delivery, Edge, Position, Positions, Sink, SinkConfig, Tail, TailConfig,
@@ -201,18 +201,8 @@ fn read_chain(config: &PipelineConfig, audit_at: Option<(i32, i64)>) -> Result<A
 fn read_journal(config: &PipelineConfig, journal_at: Option<(i32, i64)>) -> Result<Vec<Vec<u8>>, String> {
     let Some((partition, offset)) = journal_at else { return Ok(Vec::new()) };
     let records = read(config, &config.topics.journal, Some((partition, offset + 1)))?;
-    let own = |record: &TailRecord| record.key.as_deref() == Some(config.domain().as_bytes());
-    let mut inputs: Vec<Vec<u8>> = Vec::new();
-    for record in records.into_iter().filter(own) {
-        let piece = record.headers.iter().find(|(name, _)| name == PIECE_HEADER);
-        let goes_on = piece.is_some_and(|(_, at)| !at.starts_with(b"1/"));
-        let value = record.value.unwrap_or_default();
-        match inputs.last_mut().filter(|_| goes_on) {
-            Some(input) => input.extend(value),
-            None => inputs.push(value),
-        }
-    }
-    Ok(inputs)
+    let inputs = whole_inputs(records, config.domain());
+    Ok(inputs.into_iter().map(|(_, _, input)| input).collect())
 }
 
 /// All committed records of a topic: of the one partition from `at` on, or of all from their beginning.

@@ -13,6 +13,7 @@ mod draft;
 mod election;
 mod generation;
 mod guarded;
+mod journal;
 mod ledger;
 mod memo;
 mod metrics;
@@ -30,6 +31,7 @@ mod tails;
 mod usage;
 
 pub use config::{Beginning, Broker, Ending, PipelineConfig};
+pub use journal::{JournalError, journal_inputs};
 pub use metrics::ServiceGraph;
 pub use pipeline::{Handle, OrderError, Pipeline, Remote, RuntimeError};
 pub use replay::{Replay, ReplayConfig, ReplayCounts, Replayed};

@@ -27,6 +27,7 @@ pub(crate) struct Intake {
     dead_letters: DeadLetters,
     width_ns: u64,
     closed_ns: u64,
+    newest_ns: u64,
     state: Arc<State>,
 }
 
@@ -49,6 +50,7 @@ impl Intake {
             splitter: Splitter::new(config.shards),
             dead_letters,
             width_ns: config.window.width_ns,
+            newest_ns: 0,
             state,
         }
     }
@@ -110,6 +112,7 @@ impl Intake {
             *(if counted { &mut again } else { &mut first }) += u64::from(is_original(span));
             self.splitter.push(*span, how);
         }
+        self.newest_ns = self.newest_ns.max(newest_ns);
         self.splitter.announce(&mut self.facts.names);
         let counters = &self.state.counters;
         counters.spans.add(first);
@@ -129,6 +132,9 @@ impl Intake {
 
     /// The mark that closes everything that was read.
     pub(crate) fn last_mark(&mut self, polled_at: Instant) -> Option<Arc<Mark>> {
+        if self.newest_ns == 0 {
+            return None;
+        }
         let end_ns = self.watermarks.drain().div_ceil(self.width_ns).saturating_mul(self.width_ns);
         self.mark_at(end_ns, polled_at)
     }

@@ -29,6 +29,10 @@ use window::PartitionId;
 /// How often partitions are looked at for lag and silence.
 const LOOK_EVERY_MS: u64 = 100;
 
+/// Closing everything moves the watermark this many windows past the newest span; a silence is longer than that before it
+/// is done, so what comes after it is not late.
+const SETTLE_WINDOWS: u64 = 3;
+
 /// What a source needs to start.
 pub(crate) struct SourceSeed {
     pub(crate) config: Arc<PipelineConfig>,
@@ -136,11 +140,22 @@ impl SourceThread {
         polled.events.into_iter().for_each(|event| self.happened(event));
         self.note_changes(awake);
         self.look();
-        let mark = self.intake.mark(Instant::now());
+        let mark = match self.silent_for_long() {
+            true => self.intake.last_mark(Instant::now()),
+            false => self.intake.mark(Instant::now()),
+        };
         if mark.is_some() || self.intake.splitter.spans() > 0 {
             self.outbox.offer(self.intake.splitter.take(mark.as_ref()));
         }
         self.hand_over().map(|_| ())
+    }
+
+    /// Has everything been read, and did nothing come for so long that the open windows may close too? Without this the
+    /// last seconds of a fleet that stops sending would stay unseen.
+    fn silent_for_long(&self) -> bool {
+        let settle_ms = SETTLE_WINDOWS * self.config.window.width_ns / 1_000_000;
+        let all_idle = !self.assigned.is_empty() && self.assigned.iter().all(|id| self.silence.is_idle(*id));
+        all_idle && self.silence.quiet_ms(now_ms()) >= self.config.idle_after_ms + settle_ms
     }
 
     /// Hands batches and notes over, and pauses or resumes reading accordingly.
