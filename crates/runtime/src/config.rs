@@ -59,6 +59,8 @@ pub struct PipelineConfig {
     pub broker: Broker,
     /// The topics' names.
     pub topics: Topics,
+    /// Replicas of topics that are made; `None` leaves it to the broker's default.
+    pub replication: Option<i32>,
     /// The prefix of consumer groups; positions are committed under `<group>.<domain>`.
     pub group: String,
     /// Where reading starts when no position is committed.
@@ -101,6 +103,7 @@ impl PipelineConfig {
             connection,
             broker,
             topics: Topics::default(),
+            replication: None,
             group: "stopbank".to_owned(),
             beginning: Beginning::default(),
             encoding: Encoding::Auto,

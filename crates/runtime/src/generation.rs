@@ -1,6 +1,6 @@
 //! A generation: all actors and threads that live under one claim, wired together. It is built whole and torn down whole.
 
-use crate::actors::{Commit, EngineActor, EngineSeed, Operator, OperatorSeed, Posted, ShardActor};
+use crate::actors::{Commit, Doors, EngineActor, EngineSeed, Operator, OperatorSeed, ShardActor};
 use crate::capacity::{BATCHES_PER_SHARD, NOTES, PARTS_PER_SHARD};
 use crate::clock::now_ms;
 use crate::config::PipelineConfig;
@@ -35,8 +35,8 @@ pub(crate) struct Common {
 
 /// A running generation.
 pub(crate) struct Generation {
-    /// Where orders over HTTP go.
-    pub(crate) operator: Recipient<Posted>,
+    /// The ways in.
+    pub(crate) doors: Doors,
     stop: Arc<AtomicBool>,
     arbiters: Vec<Arbiter>,
     threads: Vec<JoinHandle<()>>,
@@ -93,7 +93,7 @@ impl Generation {
         let seed = OperatorSeed {
             gate: OrderGate::new(config.domain(), config.keyring.clone()),
             orders: engine.clone().recipient(),
-            reports: engine.recipient(),
+            reports: engine.clone().recipient(),
             heard,
             state: state.clone(),
             post: post(Role::Operator),
@@ -113,13 +113,14 @@ impl Generation {
             post: post(Role::Source),
         };
         threads.push(std::thread::Builder::new().name("source".into()).spawn(move || source::run(seed))?);
-        Ok(Generation { operator: operator.recipient(), stop, arbiters, threads })
+        let doors = Doors { orders: operator.recipient(), configuration: engine.recipient() };
+        Ok(Generation { doors, stop, arbiters, threads })
     }
 
     /// Ends every part and waits for the threads. Blocks, for as long as a commit under way may take.
     pub(crate) fn tear_down(self) {
         self.stop.store(true, Ordering::SeqCst);
-        drop(self.operator);
+        drop(self.doors);
         for arbiter in &self.arbiters {
             arbiter.stop();
         }

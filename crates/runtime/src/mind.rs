@@ -9,7 +9,7 @@ use crate::guarded::{Panicked, guarded};
 use crate::memo::Memo;
 use crate::recovery::Recovery;
 use crate::state::{Autonomy, Event, Pulse, Standing, State, locked};
-use engine::{Effect, Engine, Input};
+use engine::{Effect, Engine, EngineConfig, Input};
 use model::{FindingState, GuardReport, Knob, Mode, Order, Target};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -124,9 +124,21 @@ impl Mind {
     /// A person's order.
     pub(crate) fn order(&mut self, order: Order) -> Thought {
         self.seed.state.counters.orders.add(1);
-        // Whoever ordered waits for the commit, also if nothing comes of it.
-        self.held_since = Some(Instant::now() - ENTRIES_HELD_FOR);
-        self.take(vec![Input::Order(order)])
+        self.take_now(Input::Order(order))
+    }
+
+    /// A new configuration.
+    pub(crate) fn configure(&mut self, config: Box<EngineConfig>) -> Thought {
+        self.seed.configured_mode = config.mode;
+        self.take_now(Input::Config(config))
+    }
+
+    /// Somebody waits for the commit, also if nothing comes of the input.
+    fn take_now(&mut self, input: Input) -> Thought {
+        match self.apply(&input) {
+            Ok(()) => self.draft(),
+            Err(why) => Thought::Broken(why),
+        }
     }
 
     /// Guards' reports.

@@ -1,6 +1,6 @@
 //! A pipeline: start it, look at it, order it, end it.
 
-use crate::actors::{Overseer, OverseerSeed, Posted};
+use crate::actors::{Configured, Door, Doors, Overseer, OverseerSeed, Posted};
 use crate::capacity::NEWS;
 use crate::config::{Broker, PipelineConfig};
 use crate::election;
@@ -10,6 +10,7 @@ use crate::signals::{Drain, Signals};
 use crate::state::{State, locked};
 use crate::summary::{Ended, Summary};
 use actix::prelude::*;
+use engine::EngineConfig;
 use kafka::Provision;
 use model::Order;
 use std::sync::{Arc, Mutex};
@@ -69,7 +70,7 @@ pub struct Handle {
 pub struct Remote {
     state: Arc<State>,
     signals: Arc<Signals>,
-    door: Arc<Mutex<Option<Recipient<Posted>>>>,
+    door: Door,
     started: Instant,
 }
 
@@ -82,7 +83,8 @@ impl Pipeline {
     pub fn start(config: PipelineConfig) -> Result<Handle, RuntimeError> {
         check(&config)?;
         if let Broker::Kafka { .. } = config.broker {
-            for state in kafka::ensure_topics(&config.connection, &config.topics, &Provision::default())? {
+            let provision = Provision { replication: config.replication, ..Provision::default() };
+            for state in kafka::ensure_topics(&config.connection, &config.topics, &provision)? {
                 tracing::info!(?state, "topic");
             }
         }
@@ -154,14 +156,25 @@ impl Remote {
     /// See [`OrderError`].
     pub fn order(&self, order: Order) -> Result<(), OrderError> {
         let received = Instant::now();
-        let door = locked(&self.door).as_ref().map(Recipient::clone).ok_or(OrderError::NoEngine)?;
         let (done, acknowledged) = oneshot::channel();
-        match door.try_send(Posted { order, received, done }) {
-            Ok(()) => {}
-            Err(SendError::Full(_)) => return Err(OrderError::Busy),
-            Err(SendError::Closed(_)) => return Err(OrderError::NoEngine),
-        }
+        self.hand_in(|doors| taken(doors.orders.try_send(Posted { order, received, done })))?;
         wait_for(acknowledged, ORDER_WITHIN)
+    }
+
+    /// Hands a validated configuration to the engine as an input like any other, and waits until it is journalled. What
+    /// concerns the process (topics, shards, brokers) needs a restart. Blocks.
+    ///
+    /// # Errors
+    /// See [`OrderError`].
+    pub fn configure(&self, engine: EngineConfig) -> Result<(), OrderError> {
+        let (done, acknowledged) = oneshot::channel();
+        let configured = Configured { config: Box::new(engine), done };
+        self.hand_in(|doors| taken(doors.configuration.try_send(configured)))?;
+        wait_for(acknowledged, ORDER_WITHIN)
+    }
+
+    fn hand_in(&self, send: impl FnOnce(&Doors) -> Result<(), OrderError>) -> Result<(), OrderError> {
+        locked(&self.door).as_ref().map_or(Err(OrderError::NoEngine), send)
     }
 
     /// Asks for an orderly end within `deadline`: what the watermark has passed is decided and committed, the rest is
@@ -184,6 +197,13 @@ impl Remote {
     pub fn summary(&self) -> Summary {
         Summary::of(&self.state, Ended::Running, self.started.elapsed().as_secs_f64())
     }
+}
+
+fn taken<M>(sent: Result<(), SendError<M>>) -> Result<(), OrderError> {
+    sent.map_err(|error| match error {
+        SendError::Full(_) => OrderError::Busy,
+        SendError::Closed(_) => OrderError::NoEngine,
+    })
 }
 
 fn wait_for(mut acknowledged: oneshot::Receiver<()>, within: Duration) -> Result<(), OrderError> {

@@ -8,13 +8,13 @@ use model::{
 use std::sync::{Arc, Mutex};
 
 /// The time at which everything stands still.
-pub const NOW_MS: u64 = 1_800_000_000_000;
+pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 
 /// The made-up pipeline. Remembers the orders it was given.
 #[derive(Default)]
-pub struct Fake {
+pub(crate) struct Fake {
     /// Orders that were taken.
-    pub orders: Mutex<Vec<Order>>,
+    pub(crate) orders: Mutex<Vec<Order>>,
 }
 
 fn threshold(value: f64, normal: f64, limit: f64) -> Threshold {
@@ -52,7 +52,7 @@ fn service(name: &str, rate_rps: f64, error_share: f64, p99_ms: f64) -> ServiceV
 }
 
 /// The fleet of the incident.
-pub fn graph() -> GraphView {
+pub(crate) fn graph() -> GraphView {
     let nasty = "<img src=x onerror=alert(1)>";
     GraphView {
         at_ms: NOW_MS,
@@ -90,7 +90,7 @@ pub fn graph() -> GraphView {
 }
 
 /// What is found.
-pub fn finding() -> Finding {
+pub(crate) fn finding() -> Finding {
     let fact = |fact: &str, subject: &str, value, limit| Evidence {
         fact: fact.into(),
         subject: subject.into(),
@@ -116,7 +116,7 @@ pub fn finding() -> Finding {
 }
 
 /// A command of the given mode.
-pub fn command(mode: Mode, knob: Knob, target: Target, setting: Setting) -> Command {
+pub(crate) fn command(mode: Mode, knob: Knob, target: Target, setting: Setting) -> Command {
     let reason = Reason {
         summary: "shed the least important requests at the entry until payment keeps up".into(),
         expected: "queue delay of payment below 300 ms".into(),

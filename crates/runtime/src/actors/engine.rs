@@ -9,7 +9,7 @@ use crate::clock::now_ms;
 use crate::mind::{Mind, Thought};
 use crate::news::Post;
 use actix::prelude::*;
-use engine::Input;
+use engine::{EngineConfig, Input};
 use model::{GuardReport, Order};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +33,16 @@ impl Message for Reports {
     type Result = ();
 }
 
+/// A new configuration, validated, and who waits for it.
+pub(crate) struct Configured {
+    pub(crate) config: Box<EngineConfig>,
+    pub(crate) done: oneshot::Sender<()>,
+}
+
+impl Message for Configured {
+    type Result = ();
+}
+
 /// What the engine's actor needs to start.
 pub(crate) struct EngineSeed {
     pub(crate) mind: Mind,
@@ -53,7 +63,8 @@ pub(crate) struct EngineActor {
 }
 
 struct Waiting {
-    received: Instant,
+    /// When an order was received; `None` for what is no order.
+    received: Option<Instant>,
     done: Option<oneshot::Sender<()>>,
 }
 
@@ -86,7 +97,7 @@ impl EngineActor {
             Ok(committed) => {
                 self.mind.acknowledged(&committed);
                 for waiting in self.waiting.drain(..) {
-                    self.mind.order_done(waiting.received.elapsed());
+                    let _ = waiting.received.map(|received| self.mind.order_done(received.elapsed()));
                     let _ = waiting.done.map(|done| done.send(()));
                 }
                 self.after(ctx);
@@ -141,8 +152,17 @@ impl Handler<Ordered> for EngineActor {
 
     fn handle(&mut self, ordered: Ordered, ctx: &mut Context<Self>) {
         let Ordered { order, received, done } = ordered;
-        self.waiting.push(Waiting { received, done });
+        self.waiting.push(Waiting { received: Some(received), done });
         self.step(ctx, |mind| mind.order(order));
+    }
+}
+
+impl Handler<Configured> for EngineActor {
+    type Result = ();
+
+    fn handle(&mut self, configured: Configured, ctx: &mut Context<Self>) {
+        self.waiting.push(Waiting { received: None, done: Some(configured.done) });
+        self.step(ctx, |mind| mind.configure(configured.config));
     }
 }
 

@@ -7,7 +7,7 @@ mod overseer;
 mod shard;
 
 pub(crate) use commit::{Commit, CommitStep, Committed};
-pub(crate) use engine::{EngineActor, EngineSeed, Ordered, Reports};
+pub(crate) use engine::{Configured, EngineActor, EngineSeed, Ordered, Reports};
 pub(crate) use operator::{Operator, OperatorSeed, Posted};
-pub(crate) use overseer::{Overseer, OverseerSeed};
+pub(crate) use overseer::{Door, Doors, Overseer, OverseerSeed};
 pub(crate) use shard::ShardActor;

@@ -1,7 +1,7 @@
 //! The overseer: one generation at a time. Whatever dies ends its generation, and the next one is built after a pause;
 //! a drain ends the pipeline in order, and its deadline, or a second request, by force.
 
-use crate::actors::Posted;
+use crate::actors::{Configured, Posted};
 use crate::capacity::{BACK_OFF_MAX, BACK_OFF_MIN, HEALTHY_AFTER, LOOK_EVERY};
 use crate::election::{Ask, Grant};
 use crate::generation::{Common, Generation};
@@ -19,8 +19,15 @@ use tokio_stream::wrappers::ReceiverStream;
 /// An engine that dies so often in a row will die again: a person has to look.
 const ENGINE_DEATHS_MAX: u32 = 3;
 
-/// The way to the operator of the generation that runs, if one does.
-pub(crate) type Door = Arc<Mutex<Option<Recipient<Posted>>>>;
+/// The ways into the generation that runs. One handle each, used by all: the mailboxes stay bounded.
+#[derive(Clone)]
+pub(crate) struct Doors {
+    pub(crate) orders: Recipient<Posted>,
+    pub(crate) configuration: Recipient<Configured>,
+}
+
+/// The doors, while a generation runs.
+pub(crate) type Door = Arc<Mutex<Option<Doors>>>;
 
 /// What the overseer needs to start.
 pub(crate) struct OverseerSeed {
@@ -126,7 +133,7 @@ impl Overseer {
             Ok(generation) => {
                 tracing::info!(epoch, generation = self.number, "owning the domain");
                 self.common.state.counters.generations.add(1);
-                *locked(&self.door) = Some(generation.operator.clone());
+                *locked(&self.door) = Some(generation.doors.clone());
                 self.stage = Stage::Running(generation);
                 self.phase(Phase::Running { epoch });
             }

@@ -1,0 +1,121 @@
+//! Promise: no acknowledged span is lost and none is counted twice, however a pipeline ends and starts again; a disarmed
+//! engine stays disarmed; the audit chain goes on. On a real broker, because it rests on transactions.
+
+mod fixture;
+
+use control::{Key, Keyring, Role, Signer};
+use engine::Input;
+use fixture::{Fleet, records, write};
+use kafka::testing::{Broker as Real, real_broker};
+use kafka::{Edge, Tail, TailConfig, TailRecord, Topics};
+use model::{Order, OrderKind, Window};
+use runtime::{Beginning, Broker, Ended, Ending, Pipeline, PipelineConfig};
+use std::time::Duration;
+use window::Grace;
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+struct Domain {
+    real: &'static Real,
+    name: String,
+    topics: Topics,
+}
+
+impl Domain {
+    fn new(stem: &str) -> Option<Domain> {
+        let real = real_broker()?;
+        let (name, topics) = (real.unique(stem), real.topics(stem));
+        real.create_topic(&topics.traces[0], 3);
+        Some(Domain { real, name, topics })
+    }
+
+    fn config(&self, ending: Ending) -> PipelineConfig {
+        let broker = Broker::Kafka { owner: "test".into(), instance: None };
+        let connection = self.real.connection.clone();
+        let defaults = PipelineConfig::new(connection, broker, Signer::from_seed([7; 32]));
+        PipelineConfig {
+            topics: self.topics.clone(),
+            beginning: Beginning::Earliest,
+            shards: 2,
+            grace: Grace::Fixed { grace_ms: 1000 },
+            ending,
+            engine: engine::EngineConfig { domain: self.name.clone(), ..engine::EngineConfig::default() },
+            ..defaults
+        }
+    }
+
+    fn read(&self, topic: &str) -> Vec<TailRecord> {
+        let config = TailConfig::new(self.real.connection.clone(), topic, Edge::Earliest);
+        Tail::connect(&config).and_then(|mut tail| tail.read_to_end(PATIENCE)).expect("the topic can be read")
+    }
+
+    fn windows(&self) -> Vec<Window> {
+        let inputs = runtime::journal_inputs(self.read(&self.topics.journal), &self.name).expect("our own journal");
+        let window = |input| match input {
+            Input::Window(window) => Some(window),
+            _ => None,
+        };
+        inputs.into_iter().filter_map(window).collect()
+    }
+}
+
+#[test]
+fn a_forced_end_loses_no_span_and_counts_none_twice() {
+    let Some(domain) = Domain::new("restart") else { return };
+    let fleet = Fleet::recent(40);
+    let all = records(&fleet, 50);
+    let thirds: Vec<&[Vec<u8>]> = all.chunks(all.len() / 3).collect();
+    for part in &thirds {
+        write(&domain.real.connection, &domain.topics.traces[0], part);
+        let before = domain.windows_counted();
+        let handle = Pipeline::start(domain.config(Ending::Never)).expect("the broker answers");
+        fixture::wait_until("windows are journalled", PATIENCE, || {
+            handle.state().counters.windows.get() > 2 && handle.state().counters.commits.get() > 2
+        });
+        handle.force();
+        assert_eq!(handle.wait().expect("an end").ended, Ended::Forced);
+        assert!(domain.windows_counted() > before, "the journal has grown");
+    }
+    let idle = Ending::Idle(Duration::from_millis(2000));
+    let summary = Pipeline::start(domain.config(idle)).expect("the broker answers").wait().expect("an orderly end");
+    assert_eq!(summary.ended, Ended::Drained);
+
+    let windows = domain.windows();
+    let counted: u64 = windows.iter().map(|window| window.spans).sum();
+    assert_eq!(counted, fleet.spans(50), "every span once");
+    assert!(windows.is_sorted_by(|a, b| a.end_ns < b.end_ns), "no window twice");
+}
+
+impl Domain {
+    fn windows_counted(&self) -> u64 {
+        let missing = self.topics.journal.clone();
+        let config = TailConfig::new(self.real.connection.clone(), &missing, Edge::Earliest);
+        // Before the first start there is no journal.
+        if Tail::connect(&config).is_err() {
+            return 0;
+        }
+        self.windows().iter().map(|window| window.spans).sum()
+    }
+}
+
+#[test]
+fn a_disarmed_engine_stays_disarmed_after_a_restart_and_the_trail_goes_on() {
+    let Some(domain) = Domain::new("disarmed") else { return };
+    let order =
+        |id: &str, kind| Order { id: id.into(), by: "kim".into(), note: String::new(), at_ms: fixture::now_ms(), kind };
+    for (round, kind) in [OrderKind::Disarm, OrderKind::Arm].into_iter().enumerate() {
+        let handle = Pipeline::start(domain.config(Ending::Never)).expect("the broker answers");
+        fixture::wait_until("a generation runs", PATIENCE, || handle.state().counters.commits.get() > 0);
+        let disarmed = handle.state().autonomy.get().disarmed_by.is_some();
+        assert_eq!(disarmed, round == 1, "armed at first, disarmed after the restart");
+        handle.order(order(&format!("o{round}"), kind)).expect("an engine runs");
+        handle.drain(Duration::from_secs(20));
+        assert_eq!(handle.wait().expect("an end").ended, Ended::Drained);
+    }
+    let mut ring = Keyring::new();
+    ring.add(Key::new(Signer::from_seed([7; 32]).public(), Role::Engine)).expect("a good key");
+    let links: Vec<control::Record> =
+        domain.read(&domain.topics.audit).into_iter().map(TailRecord::into_record).collect();
+    assert!(links.len() >= 3, "{}", links.len());
+    control::verify_chain(&links, &ring).expect("one chain over both starts");
+}
