@@ -10,7 +10,7 @@ pub struct Scene<'a> {
     /// The decision domain: a part of each finding's id.
     pub domain: &'a str,
     /// The window, rolled up.
-    pub rollup: &'a Rollup,
+    pub rollup: &'a Rollup<'a>,
     /// The graph, with this window in it.
     pub graph: &'a Graph,
     /// What was learned, with this window judged.

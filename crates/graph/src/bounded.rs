@@ -45,6 +45,26 @@ impl<K: Ord + Copy, V: Weighted> Bounded<K, V> {
         self.changes += (before - self.kept.len()) as u64;
     }
 
+    /// Keys that are no residents.
+    pub(crate) fn strangers(&self, keys: impl Iterator<Item = K>) -> impl Iterator<Item = K> {
+        let mut kept = self.kept.keys().peekable();
+        keys.filter(move |key| {
+            while kept.next_if(|resident| *resident < key).is_some() {}
+            kept.peek() != Some(&key)
+        })
+    }
+
+    /// Visits the residents that `rows` are about; both are sorted, so one pass over each is enough.
+    pub(crate) fn join<R>(&mut self, rows: impl Iterator<Item = (K, R)>, mut visit: impl FnMut(&mut V, R)) {
+        let mut rows = rows.peekable();
+        for (key, value) in &mut self.kept {
+            while rows.next_if(|row| row.0 < *key).is_some() {}
+            while let Some((_, row)) = rows.next_if(|row| row.0 == *key) {
+                visit(value, row);
+            }
+        }
+    }
+
     /// Lets in those of `arrivals` (key, calls in this window) that may enter, making a new value for each.
     pub(crate) fn admit(&mut self, arrivals: &[(K, f64)], fresh: impl Fn() -> V) {
         let mut newcomers: Vec<(K, f64)> =

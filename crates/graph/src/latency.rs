@@ -42,7 +42,7 @@ impl Latency {
     }
 
     pub(crate) fn add(&mut self, recorded: &SparseHistogram) {
-        if recorded.is_empty() {
+        if recorded.is_empty() || self.add_in_place(recorded) {
             return;
         }
         let old = std::mem::take(&mut self.0);
@@ -65,6 +65,21 @@ impl Latency {
             merged.push(next);
         }
         self.0 = merged;
+    }
+
+    /// The usual case: all buckets are there already.
+    fn add_in_place(&mut self, recorded: &SparseHistogram) -> bool {
+        let mut buckets = self.0.iter();
+        if !recorded.0.iter().all(|(value, _)| buckets.any(|bucket| bucket.0 == *value)) {
+            return false;
+        }
+        let mut recorded = recorded.0.iter().peekable();
+        for bucket in &mut self.0 {
+            if let Some((_, count)) = recorded.next_if(|(value, _)| *value == bucket.0) {
+                bucket.1 += count.calls();
+            }
+        }
+        true
     }
 }
 

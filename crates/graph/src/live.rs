@@ -4,9 +4,9 @@ use crate::bounded::Bounded;
 use crate::inward::Inward;
 use crate::names::Names;
 use crate::{Edge, Flow, FlowUse, Service};
-use model::{Count, EdgeId, FlowKey, NameId, Rollup, Window};
+use model::{Count, EdgeId, EdgeRow, FlowKey, NameId, Rollup, Window};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Caps and half-lives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,30 +92,21 @@ impl Graph {
     pub fn apply(&mut self, window: &Window, rollup: &Rollup) {
         let seconds = rollup.seconds();
         self.fade(rollup.end_ns, seconds);
-        self.admit(window, rollup);
+        let ends = ends(rollup);
+        self.admit(window, rollup, &ends);
         self.inward.follow(self.edges.changes, self.edges.kept.keys());
-        for (id, row) in &rollup.services {
-            if let Some(service) = self.services.kept.get_mut(id) {
-                service.add(row, self.end_ns, seconds);
-            }
-        }
-        for (id, row) in &rollup.edges {
-            if let Some(edge) = self.edges.kept.get_mut(id) {
-                edge.add(row, self.end_ns, seconds);
-            }
-            for end in [id.caller, id.callee] {
-                if let Some(service) = self.services.kept.get_mut(&end) {
-                    service.seen(self.end_ns, seconds);
-                }
-            }
-        }
-        for row in &window.edges {
-            let id = EdgeId { caller: row.key.caller, callee: row.key.callee };
-            if let Some(edge) = self.edges.kept.get_mut(&id) {
-                let pair = (row.key.caller_operation, row.key.callee_operation);
-                edge.add_operation(pair, row.calls, self.config.operations_per_edge_max);
-            }
-        }
+        let end_ns = self.end_ns;
+        self.services.join(ends.iter().map(|id| (*id, ())), |service, ()| service.seen(end_ns, seconds));
+        self.services.join(rollup.services.iter().map(|(id, row)| (*id, row)), |service, row| {
+            service.add(row, end_ns, seconds);
+        });
+        self.edges.join(rollup.edges.iter().map(|(id, row)| (*id, row)), |edge, row| edge.add(row, end_ns, seconds));
+        let operations_max = self.config.operations_per_edge_max;
+        let mut rows: Vec<(EdgeId, &EdgeRow)> = window.edges.iter().map(|row| (EdgeId::of(&row.key), row)).collect();
+        rows.sort_by_key(|row| row.0);
+        self.edges.join(rows.into_iter(), |edge, row| {
+            edge.add_operation((row.key.caller_operation, row.key.callee_operation), row.calls, operations_max);
+        });
         for row in &window.flows {
             if let Some(flow) = self.flows.kept.get_mut(&row.key) {
                 flow.add(row, self.end_ns, seconds, self.config.visits_per_flow_max);
@@ -242,23 +233,25 @@ impl Graph {
         });
     }
 
-    fn admit(&mut self, window: &Window, rollup: &Rollup) {
+    fn admit(&mut self, window: &Window, rollup: &Rollup, ends: &[NameId]) {
         self.completeness = f64::from(rollup.completeness_permille) / 1000.0;
-        let edges: Vec<(EdgeId, f64)> = rollup.edges.iter().map(|(id, row)| (*id, row.calls.calls())).collect();
+        let unknown = self.edges.strangers(rollup.edges.keys().copied());
+        let edges: Vec<(EdgeId, f64)> = unknown.map(|id| (id, rollup.edges[&id].calls.calls())).collect();
         self.edges.admit(&edges, Edge::default);
-        let mut services: std::collections::BTreeMap<NameId, Count> = std::collections::BTreeMap::new();
-        for (id, row) in &rollup.services {
-            *services.entry(*id).or_default() += row.calls;
-        }
-        for (id, row) in &rollup.edges {
-            for end in [id.caller, id.callee] {
-                let calls = services.entry(end).or_default();
-                *calls = (*calls).max(row.calls);
+        let strangers: BTreeSet<NameId> = self.services.strangers(ends.iter().copied()).collect();
+        if !strangers.is_empty() {
+            let mut calls: BTreeMap<NameId, Count> = strangers.iter().map(|id| (*id, Count::ZERO)).collect();
+            for (id, row) in &rollup.services {
+                calls.entry(*id).and_modify(|sum| *sum += row.calls);
             }
+            for (id, row) in &rollup.edges {
+                for end in [id.caller, id.callee] {
+                    calls.entry(end).and_modify(|most| *most = (*most).max(row.calls));
+                }
+            }
+            let services: Vec<(NameId, f64)> = calls.into_iter().map(|(id, calls)| (id, calls.calls())).collect();
+            self.services.admit(&services, Service::default);
         }
-        services.remove(&NameId::NONE);
-        let services: Vec<(NameId, f64)> = services.into_iter().map(|(id, calls)| (id, calls.calls())).collect();
-        self.services.admit(&services, Service::default);
         let flows: Vec<(FlowKey, f64)> = window.flows.iter().map(|row| (row.key, row.requests.calls())).collect();
         self.flows.admit(&flows, Flow::default);
     }
@@ -280,6 +273,15 @@ impl Graph {
         }
         used
     }
+}
+
+/// All services that a window mentions, sorted; the outside world is none.
+fn ends(rollup: &Rollup) -> Vec<NameId> {
+    let edges = rollup.edges.keys().flat_map(|id| [id.caller, id.callee]);
+    let mut ends: Vec<NameId> = rollup.services.keys().copied().chain(edges).filter(|id| id.is_some()).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends
 }
 
 /// What is left of one after `passed_ns` with this half-life.

@@ -211,15 +211,14 @@ impl Learner {
             known.pool = Pool::default();
             return;
         }
-        known.pool.add(row);
-        let Some(pool) = known.pool.take(self.config.calls_min) else { return };
+        let Some(pool) = known.pool.judgeable(row, self.config.calls_min) else { return };
         let calls = pool.calls.calls();
         let normal = normal_share(&known.signals, &self.config);
         let mut measured: Vec<Measured> = Vec::with_capacity(4);
         if let Some(share) = pool.failed.share_of(pool.calls) {
             measured.push((Signal::ErrorShare, share, share_noise(normal, calls)));
         }
-        if let Some(p99_us) = pool.client.quantile_us(990) {
+        if let Some(p99_us) = pool.client_p99_us {
             measured.push((Signal::LatencyP99, p99_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
         }
         let first = pool.first_attempts.calls();
@@ -227,7 +226,7 @@ impl Learner {
             measured.push((Signal::Amplification, (calls / first).max(1.0), 0.5 / libm::sqrt(first)));
         }
         if row.key.kind == EdgeKind::Call
-            && let Some(gap_us) = pool.gap.quantile_us(900)
+            && let Some(gap_us) = pool.gap_p90_us
         {
             measured.push((Signal::Gap, gap_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
         }
@@ -252,13 +251,17 @@ impl Learner {
         let known = self.services.entry(id).or_default();
         known.last_ns = self.end_ns;
         let nothing = ServiceRow::default();
-        let row = rollup.services.get(&id).unwrap_or(&nothing);
+        let row = rollup.services.get(&id).map_or(&nothing, |row| &**row);
         let seconds = rollup.seconds();
         let reported = known.capacity.reported_delay_ms(&config.capacity, rollup.end_ms());
         let mut measured: Vec<Measured> = Vec::with_capacity(3);
-        known.pool.absorb(row);
-        let enough = known.pool.calls.calls() >= config.calls_min;
-        let pool = if enough { std::mem::take(&mut known.pool) } else { ServiceRow::default() };
+        let alone = known.pool.calls.is_zero() && row.calls.calls() >= config.calls_min;
+        if !alone {
+            known.pool.absorb(row);
+        }
+        let enough = alone || known.pool.calls.calls() >= config.calls_min;
+        let pooled = if enough && !alone { std::mem::take(&mut known.pool) } else { ServiceRow::default() };
+        let pool = if alone { row } else { &pooled };
         let calls = pool.calls.calls();
         let normal = normal_share(&known.signals, config);
         if let Some(share) = pool.failed().share_of(pool.calls) {

@@ -10,7 +10,7 @@ fn config(signal: Signal) -> BaselineConfig {
     LearnConfig::default().baseline(signal)
 }
 
-fn edge_window(at: u64, calls: u64, failed: u64, latency_us: u64) -> (EdgeId, Rollup) {
+fn edge_window(at: u64, calls: u64, failed: u64, latency_us: u64) -> (EdgeId, Rollup<'static>) {
     let id = EdgeId { caller: NameId::of("web"), callee: NameId::of("pay") };
     let mut row = EdgeRow {
         key: EdgeKey { caller: id.caller, callee: id.callee, ..EdgeKey::default() },
@@ -20,8 +20,12 @@ fn edge_window(at: u64, calls: u64, failed: u64, latency_us: u64) -> (EdgeId, Ro
         ..EdgeRow::default()
     };
     row.failures[Failure::Error.index()] = Count::of(failed);
-    let rollup =
-        Rollup { end_ns: at * 1_000_000_000, width_ns: 1_000_000_000, edges: [(id, row)].into(), ..Rollup::default() };
+    let rollup = Rollup {
+        end_ns: at * 1_000_000_000,
+        width_ns: 1_000_000_000,
+        edges: [(id, row.into())].into(),
+        ..Rollup::default()
+    };
     (id, rollup)
 }
 

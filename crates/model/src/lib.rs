@@ -32,7 +32,7 @@ pub use interval::Interval;
 pub use name::{Name, NameId, Named, stable_hash};
 pub use order::{Order, OrderKind};
 pub use report::{BreakerPhase, BreakerReport, GuardReport, Obeyed};
-pub use rollup::{EdgeId, Rollup};
+pub use rollup::{EdgeId, Rollup, Summed};
 pub use row::{EdgeKey, EdgeKind, EdgeRow, FlowKey, FlowRow, LocalRow, ServiceKey, ServiceRow, Window};
 pub use span::{FAILURES, Failure, Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
 pub use target::Target;

@@ -5,6 +5,7 @@
 use crate::{Count, EdgeKey, EdgeRow, NameId, ServiceKey, ServiceRow, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 /// How many exemplar traces a rolled-up edge keeps.
 const EXEMPLARS_MAX: usize = 4;
@@ -18,41 +19,83 @@ pub struct EdgeId {
     pub callee: NameId,
 }
 
-/// A window, rolled up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollup {
+/// A row of a rollup: most services and edges have one row in a window, which is then only pointed at.
+#[derive(Clone, Debug)]
+pub enum Summed<'a, T> {
+    /// The one row there is, with its operation and sub-dimensions in the key.
+    One(&'a T),
+    /// The sum of several rows; in its key only what all of them share is set.
+    Many(Box<T>),
+}
+
+impl<T> Deref for Summed<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        match self {
+            Summed::One(row) => row,
+            Summed::Many(row) => row,
+        }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Summed<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T> From<T> for Summed<'_, T> {
+    fn from(row: T) -> Self {
+        Summed::Many(Box::new(row))
+    }
+}
+
+/// A window, rolled up. Of the rows' keys only the service, and caller, callee and kind, mean something.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rollup<'a> {
     /// The window's end, Unix nanoseconds (exclusive).
     pub end_ns: u64,
     /// How long it is.
     pub width_ns: u64,
     /// How much of what belongs here had probably arrived at the close, in 1/1000.
     pub completeness_permille: u16,
-    /// Services; in each row's key only the service is set.
-    pub services: BTreeMap<NameId, ServiceRow>,
-    /// Edges; in each row's key only caller, callee and kind are set.
-    pub edges: BTreeMap<EdgeId, EdgeRow>,
+    /// Services.
+    pub services: BTreeMap<NameId, Summed<'a, ServiceRow>>,
+    /// Edges.
+    pub edges: BTreeMap<EdgeId, Summed<'a, EdgeRow>>,
 }
 
-impl Rollup {
+impl<'a> Rollup<'a> {
     /// The sum of a window's rows.
-    pub fn of(window: &Window) -> Rollup {
-        let mut rollup = Rollup {
+    pub fn of(window: &'a Window) -> Rollup<'a> {
+        let services = window.services.iter().map(|row| (row.key.service, row)).collect();
+        let edges = window.edges.iter().map(|row| (EdgeId::of(&row.key), row)).collect();
+        Rollup {
             end_ns: window.end_ns,
             width_ns: window.width_ns,
             completeness_permille: window.completeness_permille,
-            ..Rollup::default()
-        };
-        for row in &window.services {
-            let key = ServiceKey { service: row.key.service, ..ServiceKey::default() };
-            let empty = || ServiceRow { key, ..ServiceRow::default() };
-            rollup.services.entry(key.service).or_insert_with(empty).absorb(row);
+            services: summed(
+                services,
+                |row: &ServiceRow| ServiceRow {
+                    key: ServiceKey { service: row.key.service, ..ServiceKey::default() },
+                    ..row.clone()
+                },
+                ServiceRow::absorb,
+            ),
+            edges: summed(
+                edges,
+                |row: &EdgeRow| EdgeRow {
+                    key: EdgeKey {
+                        caller: row.key.caller,
+                        callee: row.key.callee,
+                        kind: row.key.kind,
+                        ..EdgeKey::default()
+                    },
+                    ..row.clone()
+                },
+                EdgeRow::absorb,
+            ),
         }
-        for row in &window.edges {
-            let id = EdgeId { caller: row.key.caller, callee: row.key.callee };
-            let key = EdgeKey { caller: id.caller, callee: id.callee, kind: row.key.kind, ..EdgeKey::default() };
-            rollup.edges.entry(id).or_insert_with(|| EdgeRow { key, ..EdgeRow::default() }).absorb(row);
-        }
-        rollup
     }
 
     /// The window's width in seconds; one for a window of no width.
@@ -64,6 +107,38 @@ impl Rollup {
     pub fn end_ms(&self) -> u64 {
         self.end_ns / 1_000_000
     }
+}
+
+impl EdgeId {
+    /// The edge that a row is about.
+    pub fn of(key: &EdgeKey) -> EdgeId {
+        EdgeId { caller: key.caller, callee: key.callee }
+    }
+}
+
+/// Rows by key, those of one key added up. Integers: the order of addition does not matter.
+fn summed<'a, K: Ord, T>(
+    mut rows: Vec<(K, &'a T)>,
+    start: impl Fn(&T) -> T,
+    absorb: impl Fn(&mut T, &T),
+) -> BTreeMap<K, Summed<'a, T>> {
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut sums: Vec<(K, Summed<'a, T>)> = Vec::with_capacity(rows.len());
+    for (key, row) in rows {
+        match sums.last_mut() {
+            Some((last, sum)) if *last == key => {
+                if let Summed::One(first) = sum {
+                    *sum = Summed::Many(Box::new(start(first)));
+                }
+                if let Summed::Many(many) = sum {
+                    absorb(many, row);
+                }
+            }
+            _ => sums.push((key, Summed::One(row))),
+        }
+    }
+    // From a sorted list the map is built in one pass.
+    sums.into_iter().collect()
 }
 
 impl ServiceRow {
@@ -132,9 +207,10 @@ mod tests {
         };
         let mut window = Window { width_ns: 1_000_000_000, ..Window::default() };
         window.edges = vec![row(5, 2, EdgeKind::External), row(6, 3, EdgeKind::Call)];
+        let mut reversed = window.clone();
+        reversed.edges.reverse();
         let rollup = Rollup::of(&window);
-        window.edges.reverse();
-        assert_eq!(rollup, Rollup::of(&window));
+        assert_eq!(rollup, Rollup::of(&reversed));
         let edge = &rollup.edges[&EdgeId { caller: NameId(1), callee: NameId(2) }];
         assert_eq!((edge.calls, edge.key.kind), (Count::of(5), EdgeKind::Call));
         assert_eq!(edge.key.callee_operation, NameId::NONE);
