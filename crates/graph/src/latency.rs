@@ -41,45 +41,18 @@ impl Latency {
         self.0.retain(|bucket| bucket.1 >= WEIGHT_MIN);
     }
 
+    /// Adds what was recorded: one pass, and no new memory where all buckets are there already, which is the usual case.
     pub(crate) fn add(&mut self, recorded: &SparseHistogram) {
-        if recorded.is_empty() || self.add_in_place(recorded) {
-            return;
-        }
-        let old = std::mem::take(&mut self.0);
-        let mut merged = Vec::with_capacity(old.len() + recorded.0.len());
-        let mut left = old.into_iter().peekable();
-        let mut right = recorded.0.iter().map(|(value, count)| (*value, count.calls())).peekable();
-        loop {
-            let next = match (left.peek(), right.peek()) {
-                (Some(a), Some(b)) if a.0 == b.0 => {
-                    let sum = (a.0, a.1 + b.1);
-                    left.next();
-                    right.next();
-                    sum
-                }
-                (Some(a), Some(b)) if a.0 > b.0 => right.next().expect("peeked"),
-                (None, Some(_)) => right.next().expect("peeked"),
-                (Some(_), _) => left.next().expect("peeked"),
-                (None, None) => break,
-            };
-            merged.push(next);
-        }
-        self.0 = merged;
-    }
-
-    /// The usual case: all buckets are there already.
-    fn add_in_place(&mut self, recorded: &SparseHistogram) -> bool {
-        let mut buckets = self.0.iter();
-        if !recorded.0.iter().all(|(value, _)| buckets.any(|bucket| bucket.0 == *value)) {
-            return false;
-        }
-        let mut recorded = recorded.0.iter().peekable();
-        for bucket in &mut self.0 {
-            if let Some((_, count)) = recorded.next_if(|(value, _)| *value == bucket.0) {
-                bucket.1 += count.calls();
+        let mut at = 0;
+        for (value_us, count) in &recorded.0 {
+            while self.0.get(at).is_some_and(|bucket| bucket.0 < *value_us) {
+                at += 1;
+            }
+            match self.0.get_mut(at) {
+                Some(bucket) if bucket.0 == *value_us => bucket.1 += count.calls(),
+                _ => self.0.insert(at, (*value_us, count.calls())),
             }
         }
-        true
     }
 }
 

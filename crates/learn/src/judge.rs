@@ -18,6 +18,9 @@ pub(crate) struct Judged {
 /// One value to be judged: signal, value, its standard error on the baseline's scale.
 pub(crate) type Measured = (Signal, f64, f64);
 
+/// Values that one subject has at most.
+pub(crate) const SIGNALS_MAX: usize = 4;
+
 /// Judges all values of a subject: if one deviates, none is learned.
 #[expect(clippy::too_many_arguments, reason = "the fields of one judgement, borrowed apart")]
 pub(crate) fn judge(
@@ -25,20 +28,21 @@ pub(crate) fn judge(
     deviating: &mut BTreeSet<(Subject, Signal)>,
     subject: Subject,
     signals: &mut BTreeMap<Signal, Judged>,
-    measured: &[Measured],
+    measured: &[Option<Measured>; SIGNALS_MAX],
     calls: f64,
     at_ns: u64,
     sick: bool,
 ) {
-    let over = |signals: &BTreeMap<Signal, Judged>, (signal, value, noise): &Measured| {
-        let limit = signals.get(signal).and_then(|judged| judged.baseline.limit(&config.baseline(*signal), *noise));
-        limit.is_some_and(|limit| *value > limit)
+    let is_over = |measured: &Option<Measured>| {
+        let (signal, value, noise) = (*measured)?;
+        let limit = signals.get(&signal)?.baseline.limit(&config.baseline(signal), noise)?;
+        Some(value > limit)
     };
-    let any = measured.iter().any(|measured| over(signals, measured));
-    let health = if sick || any { Health::Unhealthy } else { Health::Healthy };
-    for measured in measured {
-        let (signal, value, noise) = *measured;
-        if over(signals, measured) {
+    let over: [bool; SIGNALS_MAX] = std::array::from_fn(|at| measured.get(at).and_then(is_over).unwrap_or(false));
+    let health = if sick || over.contains(&true) { Health::Unhealthy } else { Health::Healthy };
+    for (measured, over) in measured.iter().zip(over) {
+        let Some((signal, value, noise)) = *measured else { continue };
+        if over {
             deviating.insert((subject, signal));
         } else {
             deviating.remove(&(subject, signal));

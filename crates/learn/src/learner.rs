@@ -2,13 +2,15 @@
 
 use crate::baseline::BaselineConfig;
 use crate::capacity::Load;
+use crate::inward::{Inward, Inwards};
 use crate::judge::{Judged, Measured, judge, normal_share, share_noise};
-use crate::pool::Pool;
+use crate::pool::{Pool, Pooled};
 use crate::{
     Capacity, CapacityConfig, Demand, Deviation, Forecast, QueueDelay, QueueSource, Reservoir, Signal, Subject,
 };
 use model::{EdgeId, EdgeKind, EdgeRow, Failure, GuardReport, Interval, NameId, Rollup, ServiceRow, Threshold};
 use serde::{Deserialize, Serialize};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How things are learned.
@@ -108,6 +110,36 @@ struct Known {
     last_ns: u64,
 }
 
+impl KnownEdge {
+    #[expect(clippy::too_many_arguments, reason = "the fields of one judgement, borrowed apart")]
+    fn judge(
+        &mut self,
+        config: &LearnConfig,
+        deviating: &mut BTreeSet<(Subject, Signal)>,
+        id: EdgeId,
+        kind: EdgeKind,
+        pool: &Pooled,
+        end_ns: u64,
+        sick: bool,
+    ) {
+        let calls = pool.calls.calls();
+        let normal = normal_share(&self.signals, config);
+        let noise = 1.0 / libm::sqrt(calls);
+        let first = pool.first_attempts.calls();
+        let share = pool.failed.share_of(pool.calls);
+        let gap_us = pool.gap_p90_us.filter(|_| kind == EdgeKind::Call);
+        let measured: [Option<Measured>; 4] = [
+            share.map(|share| (Signal::ErrorShare, share, share_noise(normal, calls))),
+            pool.client_p99_us.map(|us| (Signal::LatencyP99, us as f64 / 1000.0, noise)),
+            (first >= config.calls_min / 2.0)
+                .then(|| (Signal::Amplification, (calls / first).max(1.0), 0.5 / libm::sqrt(first))),
+            gap_us.map(|us| (Signal::Gap, us as f64 / 1000.0, noise)),
+        ];
+        let sick = sick || !pool.shed.is_zero();
+        judge(config, deviating, Subject::Edge(id), &mut self.signals, &measured, calls, end_ns, sick);
+    }
+}
+
 impl Learner {
     /// Knows nothing yet.
     pub fn new(config: LearnConfig) -> Learner {
@@ -118,11 +150,13 @@ impl Learner {
     /// the edges from and to them.
     pub fn observe(&mut self, rollup: &Rollup, unhealthy: &BTreeSet<NameId>) {
         self.end_ns = self.end_ns.max(rollup.end_ns);
+        let mut inward = Inwards::of_services(rollup.services.keys().copied());
         for (id, row) in &rollup.edges {
             let sick = unhealthy.contains(&id.caller) || unhealthy.contains(&id.callee);
-            self.observe_edge(*id, row, sick);
+            let normal_gap_ms = self.observe_edge(*id, row, sick);
+            inward.add(id.callee, row, normal_gap_ms);
         }
-        let inward = Inward::of(rollup, self);
+        let inward = inward.finish();
         let idle: Vec<NameId> = self.services.keys().filter(|id| !inward.contains_key(id)).copied().collect();
         for (id, inward) in &inward {
             self.observe_service(*id, rollup, inward, unhealthy.contains(id));
@@ -201,46 +235,22 @@ impl Learner {
         }
     }
 
-    fn observe_edge(&mut self, id: EdgeId, row: &EdgeRow, sick: bool) {
-        if !self.edges.contains_key(&id) && self.edges.len() >= self.config.edges_max {
-            return;
-        }
-        let known = self.edges.entry(id).or_default();
+    /// Judges and learns an edge's row. Returns the edge's normal gap in ms, as far as it is known.
+    fn observe_edge(&mut self, id: EdgeId, row: &EdgeRow, sick: bool) -> Option<f64> {
+        let full = self.edges.len() >= self.config.edges_max;
+        let known = match self.edges.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if full => return None,
+            Entry::Vacant(place) => place.insert(KnownEdge::default()),
+        };
         known.last_ns = self.end_ns;
         if row.biased {
             known.pool = Pool::default();
-            return;
+        } else if let Some(pool) = known.pool.judgeable(row, self.config.calls_min) {
+            known.judge(&self.config, &mut self.deviating, id, row.key.kind, &pool, self.end_ns, sick);
         }
-        let Some(pool) = known.pool.judgeable(row, self.config.calls_min) else { return };
-        let calls = pool.calls.calls();
-        let normal = normal_share(&known.signals, &self.config);
-        let mut measured: Vec<Measured> = Vec::with_capacity(4);
-        if let Some(share) = pool.failed.share_of(pool.calls) {
-            measured.push((Signal::ErrorShare, share, share_noise(normal, calls)));
-        }
-        if let Some(p99_us) = pool.client_p99_us {
-            measured.push((Signal::LatencyP99, p99_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
-        }
-        let first = pool.first_attempts.calls();
-        if first >= self.config.calls_min / 2.0 {
-            measured.push((Signal::Amplification, (calls / first).max(1.0), 0.5 / libm::sqrt(first)));
-        }
-        if row.key.kind == EdgeKind::Call
-            && let Some(gap_us) = pool.gap_p90_us
-        {
-            measured.push((Signal::Gap, gap_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
-        }
-        let sick = sick || !pool.shed.is_zero();
-        judge(
-            &self.config,
-            &mut self.deviating,
-            Subject::Edge(id),
-            &mut known.signals,
-            &measured,
-            calls,
-            self.end_ns,
-            sick,
-        );
+        let gap = known.signals.get(&Signal::Gap)?;
+        gap.baseline.normal(&self.config.baseline(Signal::Gap))
     }
 
     fn observe_service(&mut self, id: NameId, rollup: &Rollup, inward: &Inward, sick: bool) {
@@ -254,7 +264,6 @@ impl Learner {
         let row = rollup.services.get(&id).map_or(&nothing, |row| &**row);
         let seconds = rollup.seconds();
         let reported = known.capacity.reported_delay_ms(&config.capacity, rollup.end_ms());
-        let mut measured: Vec<Measured> = Vec::with_capacity(3);
         let alone = known.pool.calls.is_zero() && row.calls.calls() >= config.calls_min;
         if !alone {
             known.pool.absorb(row);
@@ -264,18 +273,15 @@ impl Learner {
         let pool = if alone { row } else { &pooled };
         let calls = pool.calls.calls();
         let normal = normal_share(&known.signals, config);
-        if let Some(share) = pool.failed().share_of(pool.calls) {
-            measured.push((Signal::ErrorShare, share, share_noise(normal, calls)));
-        }
-        if let Some(p50_us) = pool.exclusive.quantile_us(500) {
-            measured.push((Signal::Exclusive, p50_us as f64 / 1000.0, 0.5 / libm::sqrt(calls)));
-        }
-        if let Some(p99_us) = pool.duration.quantile_us(990) {
-            measured.push((Signal::Duration, p99_us as f64 / 1000.0, 1.0 / libm::sqrt(calls)));
-        }
-        if let Some(delay) = reported {
-            measured.push((Signal::QueueDelay, delay.low, 0.0));
-        }
+        let noise = 1.0 / libm::sqrt(calls);
+        let share = pool.failed().share_of(pool.calls);
+        let (exclusive_us, duration_us) = (pool.exclusive.quantile_us(500), pool.duration.quantile_us(990));
+        let measured: [Option<Measured>; 4] = [
+            share.map(|share| (Signal::ErrorShare, share, share_noise(normal, calls))),
+            exclusive_us.map(|us| (Signal::Exclusive, us as f64 / 1000.0, 0.5 * noise)),
+            duration_us.map(|us| (Signal::Duration, us as f64 / 1000.0, noise)),
+            reported.map(|delay| (Signal::QueueDelay, delay.low, 0.0)),
+        ];
         let sick = sick || !row.failures[Failure::Shed.index()].is_zero();
         let subject = Subject::Service(id);
         judge(config, &mut self.deviating, subject, &mut known.signals, &measured, calls, self.end_ns, sick);
@@ -311,49 +317,5 @@ impl Learner {
         let end_ms = rollup.end_ms();
         let load = Load { end_ms, completed_rps: completed, offered_rps: offered, delay_ms, limit_ms };
         known.capacity.observe(&config.capacity, load);
-    }
-}
-
-/// What the edges into a service say of it in one window.
-#[derive(Clone, Copy, Debug, Default)]
-struct Inward {
-    calls: f64,
-    first_attempts: f64,
-    /// The median gap above each edge's normal one, ms, weighted by calls; `None` while no edge's normal gap is known.
-    gap_above_ms: Option<f64>,
-    biased: bool,
-}
-
-impl Inward {
-    fn of(rollup: &Rollup, learner: &Learner) -> BTreeMap<NameId, Inward> {
-        let mut inward: BTreeMap<NameId, (Inward, f64)> = BTreeMap::new();
-        for id in rollup.services.keys() {
-            inward.entry(*id).or_default();
-        }
-        let config = learner.config.baseline(Signal::Gap);
-        for (id, row) in &rollup.edges {
-            if !id.callee.is_some() || row.key.kind != EdgeKind::Call {
-                continue;
-            }
-            let (sum, weight) = inward.entry(id.callee).or_default();
-            sum.calls += row.calls.calls();
-            sum.first_attempts += row.first_attempts.calls();
-            sum.biased |= row.biased;
-            let normal = learner.judged(Subject::Edge(*id), Signal::Gap).and_then(|j| j.baseline.normal(&config));
-            if let (Some(normal_ms), Some(gap_us)) = (normal, row.gap.quantile_us(500)) {
-                let calls = row.gap.total().calls();
-                let above_ms = (gap_us as f64 / 1000.0 - normal_ms).max(0.0);
-                sum.gap_above_ms = Some(sum.gap_above_ms.unwrap_or(0.0) + above_ms * calls);
-                *weight += calls;
-            }
-        }
-        inward.remove(&NameId::NONE);
-        inward
-            .into_iter()
-            .map(|(id, (mut sum, weight))| {
-                sum.gap_above_ms = sum.gap_above_ms.filter(|_| weight > 0.0).map(|gap| gap / weight);
-                (id, sum)
-            })
-            .collect()
     }
 }

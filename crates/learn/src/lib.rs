@@ -8,6 +8,7 @@ mod calibrate;
 mod capacity;
 mod deviation;
 mod forecast;
+mod inward;
 mod judge;
 mod learner;
 mod pool;
