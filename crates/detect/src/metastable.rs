@@ -19,6 +19,7 @@ pub(crate) fn look(scene: &Scene<'_>, config: &DetectConfig) -> Vec<Suspicion> {
     let held: BTreeMap<NameId, (Pressure, f64)> = scene
         .graph
         .services()
+        .filter(|(id, _)| scene.learner.capacity(*id).is_some())
         .filter_map(|(id, _)| {
             let pressure = Pressure::of(scene, config, id);
             facts(config, &pressure).map(|margins| (id, (pressure, margins)))

@@ -1,9 +1,10 @@
 //! Judging the values of one subject together: if one of them deviates, none is learned.
 
 use crate::baseline::{Baseline, Health};
+use crate::signals::Signals;
 use crate::{LearnConfig, Signal, Subject};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A baseline with its last judgement.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,7 @@ pub(crate) fn judge(
     config: &LearnConfig,
     deviating: &mut BTreeSet<(Subject, Signal)>,
     subject: Subject,
-    signals: &mut BTreeMap<Signal, Judged>,
+    signals: &mut Signals,
     measured: &[Option<Measured>; SIGNALS_MAX],
     calls: f64,
     at_ns: u64,
@@ -47,7 +48,7 @@ pub(crate) fn judge(
         } else {
             deviating.remove(&(subject, signal));
         }
-        let judged = signals.entry(signal).or_default();
+        let judged = signals.entry(signal);
         let jitter = jitter(subject, signal);
         judged.z = judged.baseline.offer(&config.baseline(signal), value, noise, health, jitter).unwrap_or(0.0);
         (judged.noise, judged.calls, judged.at_ns) = (noise, calls, at_ns);
@@ -67,7 +68,7 @@ fn jitter(subject: Subject, signal: Signal) -> f64 {
     (model::stable_hash(&bytes) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-pub(crate) fn normal_share(signals: &BTreeMap<Signal, Judged>, config: &LearnConfig) -> f64 {
+pub(crate) fn normal_share(signals: &Signals, config: &LearnConfig) -> f64 {
     let judged = signals.get(&Signal::ErrorShare);
     judged.and_then(|judged| judged.baseline.normal(&config.baseline(Signal::ErrorShare))).unwrap_or(0.0)
 }

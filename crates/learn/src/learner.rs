@@ -5,6 +5,7 @@ use crate::capacity::Load;
 use crate::inward::{Inward, Inwards};
 use crate::judge::{Judged, Measured, judge, normal_share, share_noise};
 use crate::pool::{Pool, Pooled};
+use crate::signals::Signals;
 use crate::{
     Capacity, CapacityConfig, Demand, Deviation, Forecast, QueueDelay, QueueSource, Reservoir, Signal, Subject,
 };
@@ -95,14 +96,14 @@ impl Default for Learner {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct KnownEdge {
     pool: Pool,
-    signals: BTreeMap<Signal, Judged>,
+    signals: Signals,
     last_ns: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Known {
     pool: ServiceRow,
-    signals: BTreeMap<Signal, Judged>,
+    signals: Signals,
     healthy: Reservoir,
     capacity: Capacity,
     demand: Demand,

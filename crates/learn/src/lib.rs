@@ -14,6 +14,7 @@ mod learner;
 mod pool;
 mod queue;
 mod reservoir;
+mod signals;
 #[cfg(test)]
 mod tests;
 
