@@ -24,8 +24,11 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
         flows: flows(graph, usage, &near),
         ..Picture::default()
     };
-    for callee in &near {
+    let mut named: Vec<(String, NameId)> = near.iter().map(|id| (graph.name(*id), *id)).collect();
+    named.sort_unstable();
+    for (name, callee) in &named {
         if let Some(service) = graph.service(*callee) {
+            let first = picture.edges.len();
             let rates = service.rates();
             let mut facts = ServiceFacts {
                 capacity_rps: learner.capacity(*callee),
@@ -46,7 +49,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                 }
                 picture.edges.push(EdgeFacts {
                     caller: graph.name(id.caller),
-                    callee: graph.name(*callee),
+                    callee: name.clone(),
                     kind: edge.kind,
                     first_attempts_rps: rates.first_attempts_rps,
                     retries_rps: rates.retries_rps,
@@ -54,12 +57,12 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                     biased: graph.is_biased(id),
                 });
             }
+            picture.edges[first..].sort_by(|a, b| a.caller.cmp(&b.caller));
             if is_service {
-                picture.services.insert(graph.name(*callee), facts);
+                picture.services.insert(name.clone(), facts);
             }
         }
     }
-    picture.edges.sort_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
     picture
 }
 

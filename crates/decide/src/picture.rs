@@ -3,7 +3,7 @@
 //! Built anew for each window in which something is wrong or in force; never kept.
 
 use model::{Criticality, EdgeKind, Interval};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The fleet, as far as a decision needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,7 +16,7 @@ pub struct Picture {
     pub services_total: u32,
     /// Services by name: at least those on the way to what is overloaded.
     pub services: BTreeMap<String, ServiceFacts>,
-    /// Edges between them, all operations together, each (caller, callee) once, sorted.
+    /// Edges between them, all operations together. Invariant: sorted by callee, then caller, each pair once.
     pub edges: Vec<EdgeFacts>,
     /// Flows at the entries.
     pub flows: Vec<FlowFacts>,
@@ -76,31 +76,35 @@ pub struct FlowFacts {
 impl Picture {
     /// The services from which `service` is reached, itself not included, with their distance in edges.
     pub fn callers_of(&self, service: &str) -> BTreeMap<String, u32> {
-        let mut into: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for edge in self.edges.iter().filter(|edge| !edge.caller.is_empty()) {
-            into.entry(&edge.callee).or_default().push(&edge.caller);
-        }
-        let mut seen = BTreeMap::new();
-        let mut rim = BTreeSet::from([service]);
+        let mut seen: BTreeMap<&str, u32> = BTreeMap::from([(service, 0)]);
+        let mut rim = vec![service];
         for distance in 1.. {
-            let next: BTreeSet<&str> = rim.iter().filter_map(|name| into.get(name)).flatten().copied().collect();
-            rim = next.into_iter().filter(|name| *name != service && !seen.contains_key(*name)).collect();
-            if rim.is_empty() {
+            let mut next = Vec::new();
+            for edge in rim.iter().flat_map(|name| self.edges_into(name)) {
+                if !seen.contains_key(edge.caller.as_str()) {
+                    seen.insert(&edge.caller, distance);
+                    next.push(edge.caller.as_str());
+                }
+            }
+            if next.is_empty() {
                 break;
             }
-            seen.extend(rim.iter().map(|name| ((*name).to_owned(), distance)));
+            rim = next;
         }
-        seen
+        seen.remove(service);
+        seen.into_iter().map(|(name, distance)| (name.to_owned(), distance)).collect()
     }
 
-    /// Edges into `service` from services of the fleet.
-    pub fn edges_into<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a EdgeFacts> {
-        self.edges.iter().filter(move |edge| edge.callee == service && !edge.caller.is_empty())
+    /// Edges into `service` from services of the fleet, sorted by caller.
+    pub fn edges_into(&self, service: &str) -> impl Iterator<Item = &EdgeFacts> {
+        let first = self.edges.partition_point(|edge| edge.callee.as_str() < service);
+        let length = self.edges[first..].partition_point(|edge| edge.callee == service);
+        self.edges[first..first + length].iter().filter(|edge| !edge.caller.is_empty())
     }
 
     /// The edge from `caller` to `callee`.
     pub fn edge(&self, caller: &str, callee: &str) -> Option<&EdgeFacts> {
-        self.edges.iter().find(|edge| edge.caller == caller && edge.callee == callee)
+        self.edges_into(callee).find(|edge| edge.caller == caller)
     }
 
     /// The shortest timeout with which `service` is called, milliseconds.

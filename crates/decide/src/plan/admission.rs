@@ -1,7 +1,7 @@
 //! Shedding at the entry, by priority, for the flows that use what is overloaded: the second step, only when first-attempt
 //! demand alone exceeds capacity. Work already paid for upstream is the worst to drop, so nothing is shed deeper.
 
-use super::{HEADROOM, Intent, fact};
+use super::{Callers, HEADROOM, Intent, fact};
 use crate::picture::{FlowFacts, Picture};
 use crate::shed;
 use model::{Criticality, Finding, LEVELS, Setting, Signature, Target};
@@ -11,7 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 const WHOLE_ENTRY: f64 = 0.9;
 
 /// Intents at the entries of the flows that use `about`.
-pub(super) fn intents(index: usize, finding: &Finding, about: &str, picture: &Picture) -> Vec<Intent> {
+pub(super) fn intents(
+    index: usize,
+    finding: &Finding,
+    about: &str,
+    picture: &Picture,
+    callers: &Callers,
+) -> Vec<Intent> {
     if finding.signature == Signature::RetryAmplification {
         return Vec::new();
     }
@@ -27,7 +33,6 @@ pub(super) fn intents(index: usize, finding: &Finding, about: &str, picture: &Pi
         by_level[flow.criticality.index()] += flow.demand_on(about);
     }
     let setting = shed::setting(1.0 - room_rps / demand_rps, &by_level);
-    let callers = picture.callers_of(about);
     let targets = targets(&users, picture, setting);
     let intent = |target: Target| Intent {
         distance: callers.get(&target.service).copied().unwrap_or(0),

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 /// The share of capacity that a plan fills at most: at .96 of capacity recovery was slow, at .99 it failed.
 pub const HEADROOM: f64 = 0.9;
 
+/// Services from which the overloaded one is reached, with their distance in edges.
+type Callers = BTreeMap<String, u32>;
+
 /// One knob of one target as the evidence wants it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Intent {
@@ -50,6 +53,7 @@ pub struct Plan {
 /// Plans against `findings` (open ones).
 pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
     let mut plan = Plan::default();
+    let mut callers: BTreeMap<&str, Callers> = BTreeMap::new();
     for (index, finding) in findings.iter().enumerate() {
         if !acts_on(finding.signature) {
             continue;
@@ -58,8 +62,9 @@ pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
         match refusal(about, picture, guards) {
             Some(reason) => plan.abstained.push((about.to_owned(), reason)),
             None => {
-                plan.intents.extend(overload::intents(index, finding, about, picture));
-                plan.intents.extend(admission::intents(index, finding, about, picture));
+                let callers = callers.entry(about).or_insert_with(|| picture.callers_of(about));
+                plan.intents.extend(overload::intents(index, finding, about, picture, callers));
+                plan.intents.extend(admission::intents(index, finding, about, picture, callers));
             }
         }
     }

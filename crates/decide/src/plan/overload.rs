@@ -1,7 +1,7 @@
 //! What breaks the loop of a retry storm: queue bounds, a purge that is answered "do not retry", and retry budgets tied to
 //! headroom (design §5.2; `notes/overload-control.md` 14.3: shedding new arrivals alone recovered 0 of 10 runs).
 
-use super::{HEADROOM, Intent, fact};
+use super::{Callers, HEADROOM, Intent, fact};
 use crate::picture::{EdgeFacts, Picture};
 use model::{EdgeKind, Finding, Setting, Signature, Target};
 
@@ -15,8 +15,13 @@ const RETRY_BUDGET_MAX: f64 = 0.2;
 const RETRIES_NOTEWORTHY: f64 = 0.01;
 
 /// Intents for the overloaded service and the saturated services that call it.
-pub(super) fn intents(index: usize, finding: &Finding, about: &str, picture: &Picture) -> Vec<Intent> {
-    let callers = picture.callers_of(about);
+pub(super) fn intents(
+    index: usize,
+    finding: &Finding,
+    about: &str,
+    picture: &Picture,
+    callers: &Callers,
+) -> Vec<Intent> {
     let saturated = |name: &str| picture.services.get(name).is_some_and(|facts| facts.saturated);
     let mut path: Vec<(&str, u32)> = vec![(about, 0)];
     path.extend(callers.iter().filter(|(name, _)| saturated(name)).map(|(name, distance)| (name.as_str(), *distance)));

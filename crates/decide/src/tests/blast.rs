@@ -42,7 +42,7 @@ prop_compose! {
             timeout_ms: Some(500.0),
             biased: false,
         }).collect();
-        edges.sort_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
+        edges.sort_by(|a, b| (&a.callee, &a.caller).cmp(&(&b.callee, &b.caller)));
         edges.dedup_by(|a, b| a.caller == b.caller && a.callee == b.callee);
         let flows = flows.into_iter().map(|(entry, level, offered_rps, visits)| FlowFacts {
             entry: name(entry % size),

@@ -53,10 +53,10 @@ fn storm(capacity: f64, attempts: f64) -> Picture {
             ("stock".to_owned(), service(Interval::between(capacity, capacity * 1.1), queue_ms, attempts > 1.0)),
         ]),
         edges: vec![
-            edge("", "front", 0.0),
-            edge("cart", "stock", demand * (attempts - 1.0)),
             edge("front", "cart", 0.0),
+            edge("", "front", 0.0),
             edge("front", "search", 0.0),
+            edge("cart", "stock", demand * (attempts - 1.0)),
         ],
         flows: vec![
             flow("buy", Criticality::CriticalPlus, 10.0, 1.0),

@@ -76,9 +76,9 @@ fn nothing_is_planned_without_observed_capacity_or_with_biased_sampling_or_for_a
         plan.abstained[0].1.clone()
     };
     assert!(refused(&|picture| picture.services.get_mut("stock").unwrap().capacity_rps = None).contains("capacity"));
-    assert!(refused(&|picture| picture.edges[1].biased = true).contains("sampling"));
-    assert!(refused(&|picture| picture.edges[1].kind = EdgeKind::Unresolved).contains("address"));
-    assert!(refused(&|picture| picture.edges[1].kind = EdgeKind::Database).contains("database"));
+    assert!(refused(&|picture| picture.edges[3].biased = true).contains("sampling"));
+    assert!(refused(&|picture| picture.edges[3].kind = EdgeKind::Unresolved).contains("address"));
+    assert!(refused(&|picture| picture.edges[3].kind = EdgeKind::Database).contains("database"));
 }
 
 #[test]
