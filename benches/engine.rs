@@ -69,6 +69,8 @@ impl Fleet {
             })
             .collect();
         edges.sort_by_key(|row| row.key);
+        // The merger makes rows in the order of their keys: so they lie in memory, too.
+        let (services, edges) = (services.clone(), edges.clone());
         let mut visits: Vec<(NameId, Count)> =
             self.names.iter().take(64).map(|name| (name.id, Count::of(100))).collect();
         visits.sort();
