@@ -83,8 +83,7 @@ impl Baseline {
         };
         let spread = hypot(known.spread.max(config.spread_floor), noise);
         let z = ((x - known.location) / spread).clamp(-Z_MAX, Z_MAX);
-        let over = value > self.limit(config, noise).unwrap_or(f64::INFINITY);
-        if over || health == Health::Unhealthy || value > config.healthy_max {
+        if known.is_over(config, value, x, spread) || health == Health::Unhealthy || value > config.healthy_max {
             self.freeze(config, x, jitter);
         } else {
             self.frozen_for = 0;
@@ -105,6 +104,14 @@ impl Baseline {
         let spread = hypot(known.spread.max(config.spread_floor), noise);
         let limit = unscale(config, known.location + config.z * spread);
         Some(limit.max(unscale(config, known.location) + config.rise_floor))
+    }
+
+    /// Is `value` above the limit? The same as comparing with [`Baseline::limit`], without an exponential for what is not.
+    pub(crate) fn is_over(&self, config: &BaselineConfig, value: f64, noise: f64) -> bool {
+        self.known.is_some_and(|known| {
+            let spread = hypot(known.spread.max(config.spread_floor), noise);
+            known.is_over(config, value, scale(config, value), spread)
+        })
     }
 
     /// The last value beside what was learned.
@@ -171,6 +178,11 @@ pub enum Health {
 }
 
 impl Estimate {
+    /// Is `value`, which is `x` on the baseline's scale, above both halves of the limit?
+    fn is_over(&self, config: &BaselineConfig, value: f64, x: f64, spread: f64) -> bool {
+        x > self.location + config.z * spread && value > unscale(config, self.location) + config.rise_floor
+    }
+
     fn of(values: &mut [f64]) -> Estimate {
         let location = median(values);
         let mut away: Vec<f64> = values.iter().map(|x| libm::fabs(x - location)).collect();

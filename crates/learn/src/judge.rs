@@ -36,8 +36,7 @@ pub(crate) fn judge(
 ) {
     let is_over = |measured: &Option<Measured>| {
         let (signal, value, noise) = (*measured)?;
-        let limit = signals.get(&signal)?.baseline.limit(&config.baseline(signal), noise)?;
-        Some(value > limit)
+        Some(signals.get(&signal)?.baseline.is_over(&config.baseline(signal), value, noise))
     };
     let over: [bool; SIGNALS_MAX] = std::array::from_fn(|at| measured.get(at).and_then(is_over).unwrap_or(false));
     let health = if sick || over.contains(&true) { Health::Unhealthy } else { Health::Healthy };
