@@ -182,3 +182,23 @@ fn a_signed_order_on_the_topic_is_obeyed_and_an_unsigned_one_is_not() {
     handle.force();
     handle.wait().expect("an end");
 }
+
+#[test]
+fn a_broker_that_goes_away_and_comes_back_costs_no_span() {
+    let (embedded, topics) = broker();
+    let (before, after) = (Fleet::recent(6), Fleet { salt: 2, ..Fleet::recent(6) });
+    let handle = Pipeline::start(PipelineConfig { ending: Ending::Never, ..config(&embedded) }).expect("it answers");
+    write(&embedded.connection(), &topics.traces[0], &records(&before, 20));
+    let state = handle.state();
+    fixture::wait_until("the first spans are read", PATIENCE, || state.counters.spans.get() == before.spans(20));
+    embedded.down().expect("the cluster does it");
+    fixture::wait_until("it is not ready any more", PATIENCE, || !state.progress.ready().well);
+    assert!(state.progress.live().well, "no restart would help");
+    embedded.up().expect("the cluster does it");
+    write(&embedded.connection(), &topics.traces[0], &records(&after, 20));
+    fixture::wait_until("it is ready again", PATIENCE, || state.progress.ready().well);
+    handle.remote().drain_everything(Duration::from_secs(30));
+    let summary = handle.wait().expect("an orderly end");
+    let traces: u64 = windows(&embedded, &topics).iter().map(|window| window.spans).sum();
+    assert_eq!((summary.ended, traces), (Ended::Drained, before.spans(20) + after.spans(20)), "{summary:?}");
+}

@@ -63,7 +63,21 @@ impl Domain {
 fn a_forced_end_loses_no_span_and_counts_none_twice() {
     let Some(domain) = Domain::new("restart") else { return };
     let fleet = Fleet::recent(40);
-    let all = records(&fleet, 50);
+    end_and_start_again(&domain, &records(&fleet, 50), fleet.spans(50));
+}
+
+#[test]
+fn a_forced_end_amid_late_spans_loses_none_and_counts_none_twice() {
+    let Some(domain) = Domain::new("late") else { return };
+    let fleet = Fleet::recent(30);
+    let mut all = records(&fleet, 50);
+    let third = all.len() / 3;
+    all.chunks_mut(third).for_each(fixture::shuffle);
+    end_and_start_again(&domain, &all, fleet.spans(50));
+}
+
+/// Writes a third, reads some of it, ends by force; three times; then reads the rest.
+fn end_and_start_again(domain: &Domain, all: &[Vec<u8>], spans: u64) {
     let thirds: Vec<&[Vec<u8>]> = all.chunks(all.len() / 3).collect();
     for part in &thirds {
         write(&domain.real.connection, &domain.topics.traces[0], part);
@@ -82,7 +96,7 @@ fn a_forced_end_loses_no_span_and_counts_none_twice() {
 
     let windows = domain.windows();
     let counted: u64 = windows.iter().map(|window| window.spans).sum();
-    assert_eq!(counted, fleet.spans(50), "every span once");
+    assert_eq!(counted, spans, "every span once");
     assert!(windows.is_sorted_by(|a, b| a.end_ns < b.end_ns), "no window twice");
 }
 

@@ -5,6 +5,7 @@ use crate::capacity::{BATCHES_PER_SHARD, NOTES, PARTS_PER_SHARD};
 use crate::clock::now_ms;
 use crate::config::PipelineConfig;
 use crate::election::Grant;
+use crate::ledger::Ledger;
 use crate::mind::{Mind, MindSeed};
 use crate::news::{News, Post};
 use crate::recovery::Recovery;
@@ -48,7 +49,7 @@ impl Generation {
         let Common { config, state, signals, news, .. } = common;
         let post = |role| Post::new(number, role, news);
         let stop = Arc::new(AtomicBool::new(false));
-        let closed_ns = crate::ledger::Ledger::new(&config.topics.traces, 0, &grant.positions).closed_ns();
+        let closed_ns = Ledger::new(&config.topics.traces, config.window.width_ns, 0, &grant.positions).closed_ns();
         let positions = grant.positions.clone();
         state.progress.generation_starts();
 

@@ -143,9 +143,11 @@ impl Overseer {
 
     /// A part of the generation that runs has left.
     fn left(&mut self, role: Role, left: Left) {
+        let draining = self.common.signals.wanted() != Drain::None;
         match left {
             // The last to finish in a drain. The others wait for it to be torn down.
-            Left::Finished if role == Role::Engine => self.end_generation(Next::End(Ok(Ended::Drained))),
+            Left::Finished if role == Role::Engine && draining => self.end_generation(Next::End(Ok(Ended::Drained))),
+            Left::Finished if role == Role::Engine => self.died(Role::Source, "the input ended without being asked"),
             Left::Finished => {}
             Left::Died { why } => self.died(role, &why),
         }

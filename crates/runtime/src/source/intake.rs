@@ -4,7 +4,7 @@ use crate::batch::{Mark, Splitter};
 use crate::clock::now_ms;
 use crate::config::PipelineConfig;
 use crate::guarded::guarded;
-use crate::ledger::{Ledger, Seen};
+use crate::ledger::{Frontier, Ledger, Seen};
 use crate::source::dead_letters::DeadLetters;
 use crate::state::State;
 use engine::{Input, Partition};
@@ -38,7 +38,8 @@ impl Intake {
         dead_letters: DeadLetters,
         state: Arc<State>,
     ) -> Intake {
-        let ledger = Ledger::new(&config.topics.traces, config.window.pair_ttl_ns, positions);
+        let window = &config.window;
+        let ledger = Ledger::new(&config.topics.traces, window.width_ns, window.pair_ttl_ns, positions);
         Intake {
             encoding: config.encoding,
             reader_config: config.reader.clone(),
@@ -95,10 +96,11 @@ impl Intake {
         let arrival_ms = record.timestamp_ms.and_then(|at_ms| u64::try_from(at_ms).ok());
         let is_new = self.ledger.is_new(partition, record.offset);
         let (mut newest_ns, mut future, mut first, mut again) = (0, 0, 0, 0);
-        for span in &self.facts.spans {
+        for (index, span) in self.facts.spans.iter().enumerate() {
+            let at = Frontier { offset: record.offset, index };
             let exporter = if span.instance.is_some() { span.instance } else { span.service };
             let admit = self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms);
-            let counted = !is_new && self.ledger.seen(partition, record.offset, span.end_ns) == Seen::Counted;
+            let counted = !is_new && self.ledger.seen(partition, at, span.end_ns) == Seen::Counted;
             let how = match admit {
                 Admit::Future => {
                     future += 1;
@@ -106,7 +108,10 @@ impl Intake {
                 }
                 _ if counted => Counting::PairOnly,
                 Admit::OnTime => Counting::Count,
-                Admit::Late { watermark_ns } => Counting::Late { watermark_ns },
+                Admit::Late { watermark_ns } => {
+                    self.ledger.late(partition, at, watermark_ns);
+                    Counting::Late { watermark_ns }
+                }
             };
             newest_ns = newest_ns.max(span.end_ns);
             *(if counted { &mut again } else { &mut first }) += u64::from(is_original(span));
@@ -146,6 +151,11 @@ impl Intake {
         self.closed_ns = closed_ns;
         self.dead_letters.settle();
         Some(Arc::new(Mark { closed_ns, positions: self.ledger.positions(closed_ns), polled_at }))
+    }
+
+    /// Partitions that have to be read up to an offset before any window may close.
+    pub(crate) fn behind(&self) -> Vec<(PartitionId, i64)> {
+        self.ledger.behind().collect()
     }
 
     /// Every change of a grace since the last call, as inputs.

@@ -68,6 +68,11 @@ struct SourceThread {
     assigned: Vec<PartitionId>,
     looked_ms: u64,
     spans_per_record: usize,
+    read_again: bool,
+}
+
+fn partition_id(state: &PartitionState) -> PartitionId {
+    PartitionId { topic: state.topic_index, partition: state.partition.partition }
 }
 
 impl SourceThread {
@@ -102,6 +107,7 @@ impl SourceThread {
             assigned: Vec::new(),
             looked_ms: 0,
             spans_per_record: 1,
+            read_again: false,
         })
     }
 
@@ -140,14 +146,28 @@ impl SourceThread {
         polled.events.into_iter().for_each(|event| self.happened(event));
         self.note_changes(awake);
         self.look();
-        let mark = match self.silent_for_long() {
-            true => self.intake.last_mark(Instant::now()),
-            false => self.intake.mark(Instant::now()),
+        let mark = match (self.read_again(), self.silent_for_long()) {
+            (false, _) => None,
+            (true, true) => self.intake.last_mark(Instant::now()),
+            (true, false) => self.intake.mark(Instant::now()),
         };
         if mark.is_some() || self.intake.splitter.spans() > 0 {
             self.outbox.offer(self.intake.splitter.take(mark.as_ref()));
         }
         self.hand_over().map(|_| ())
+    }
+
+    /// Has everything been read again that had been read before the restart? What the log no longer has counts as read.
+    fn read_again(&mut self) -> bool {
+        if !self.read_again {
+            let (behind, partitions) = (self.intake.behind(), self.source.partitions());
+            let done = |(id, until): &(PartitionId, i64)| {
+                let own = partitions.iter().find(|state| partition_id(state) == *id);
+                own.is_none_or(|state| state.at_end || state.next_offset >= *until)
+            };
+            self.read_again = behind.is_empty() || (!partitions.is_empty() && behind.iter().all(done));
+        }
+        self.read_again
     }
 
     /// Has everything been read, and did nothing come for so long that the open windows may close too? Without this the
@@ -246,9 +266,8 @@ impl SourceThread {
         }
         self.looked_ms = now;
         let partitions = self.source.partitions();
-        let id =
-            |state: &PartitionState| PartitionId { topic: state.topic_index, partition: state.partition.partition };
-        let ends: Vec<(PartitionId, bool)> = partitions.iter().map(|state| (id(state), state.at_end)).collect();
+        let ends: Vec<(PartitionId, bool)> =
+            partitions.iter().map(|state| (partition_id(state), state.at_end)).collect();
         let changes = self.silence.look(&ends, now);
         self.note_changes(changes);
         self.intake.grace_changes().into_iter().for_each(|change| self.note(change));
@@ -256,8 +275,8 @@ impl SourceThread {
             topic: state.partition.topic.clone(),
             partition: state.partition.partition,
             lag: state.lag,
-            grace_ms: self.intake.watermarks.grace_ms(id(state)),
-            idle: self.silence.is_idle(id(state)),
+            grace_ms: self.intake.watermarks.grace_ms(partition_id(state)),
+            idle: self.silence.is_idle(partition_id(state)),
         };
         self.state.partitions.set(partitions.iter().map(status).collect());
         if let Ending::Idle(after) = self.config.ending {
@@ -273,6 +292,7 @@ impl SourceThread {
     /// Hands over everything that was read, with a last mark, and ends. The shards see the end of their streams.
     fn drain(mut self, drain: Drain) -> Result<(), String> {
         let mark = match drain {
+            _ if !self.read_again() => None,
             Drain::Everything => self.intake.last_mark(Instant::now()),
             _ => self.intake.mark(Instant::now()),
         };
@@ -290,6 +310,9 @@ impl SourceThread {
                 }
             }
         }
+        // The shards see the end of their streams now, not after the client has been closed.
+        drop(self.outbox);
+        drop(self.notes);
         self.intake.settle();
         Ok(())
     }
