@@ -24,9 +24,11 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
         flows: flows(graph, usage, &near),
         ..Picture::default()
     };
-    let mut named: Vec<(String, NameId)> = near.iter().map(|id| (graph.name(*id), *id)).collect();
+    // Whoever calls a service nearby is nearby, too: every name is looked up once.
+    let names: BTreeMap<NameId, String> = near.iter().map(|id| (*id, graph.name(*id))).collect();
+    let mut named: Vec<(&String, &NameId)> = names.iter().map(|(id, name)| (name, id)).collect();
     named.sort_unstable();
-    for (name, callee) in &named {
+    for (name, callee) in named {
         if let Some(service) = graph.service(*callee) {
             let first = picture.edges.len();
             let rates = service.rates();
@@ -48,7 +50,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                     facts.first_attempts_rps += rates.first_attempts_rps;
                 }
                 picture.edges.push(EdgeFacts {
-                    caller: graph.name(id.caller),
+                    caller: names.get(&id.caller).cloned().unwrap_or_default(),
                     callee: name.clone(),
                     kind: edge.kind,
                     first_attempts_rps: rates.first_attempts_rps,

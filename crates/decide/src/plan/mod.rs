@@ -53,18 +53,13 @@ pub struct Plan {
 /// Plans against `findings` (open ones).
 pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
     let mut plan = Plan::default();
-    let mut callers: BTreeMap<&str, Callers> = BTreeMap::new();
-    for (index, finding) in findings.iter().enumerate() {
-        if !acts_on(finding.signature) {
-            continue;
-        }
-        let about = overloaded(finding);
+    for (about, index) in leading(findings) {
         match refusal(about, picture, guards) {
             Some(reason) => plan.abstained.push((about.to_owned(), reason)),
             None => {
-                let callers = callers.entry(about).or_insert_with(|| picture.callers_of(about));
-                plan.intents.extend(overload::intents(index, finding, about, picture, callers));
-                plan.intents.extend(admission::intents(index, finding, about, picture, callers));
+                let callers = picture.callers_of(about);
+                plan.intents.extend(overload::intents(index, &findings[index], about, picture, &callers));
+                plan.intents.extend(admission::intents(index, &findings[index], about, picture, &callers));
             }
         }
     }
@@ -72,9 +67,27 @@ pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
     plan
 }
 
-/// A front of deviation alone is no reason to act: most overloads heal themselves, and shedding then fights them.
-fn acts_on(signature: Signature) -> bool {
-    matches!(signature, Signature::Metastable | Signature::Hysteresis | Signature::RetryAmplification)
+/// For each overloaded service the finding that says most about it, by its place; sorted by service.
+fn leading(findings: &[Finding]) -> BTreeMap<&str, usize> {
+    let mut leading: BTreeMap<&str, (u8, usize)> = BTreeMap::new();
+    for (index, finding) in findings.iter().enumerate() {
+        if let Some(rank) = rank(finding.signature) {
+            let best = leading.entry(overloaded(finding)).or_insert((rank, index));
+            *best = (*best).min((rank, index));
+        }
+    }
+    leading.into_iter().map(|(about, (_, index))| (about, index)).collect()
+}
+
+/// How much a signature asks for, most first. A front of deviation alone is no reason to act: most overloads heal
+/// themselves, and shedding then fights them.
+fn rank(signature: Signature) -> Option<u8> {
+    match signature {
+        Signature::Metastable => Some(0),
+        Signature::Hysteresis => Some(1),
+        Signature::RetryAmplification => Some(2),
+        Signature::DeviationFront | Signature::Manual => None,
+    }
 }
 
 /// The overloaded service: the subject, or the callee where the subject is an edge.
