@@ -6,24 +6,34 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-/// The program, built once with this profile.
+/// The program as `cargo test` has built it beside this test (the package `stopbank` has a test of its own for that). Where
+/// it is missing or older than a source, as after `cargo test --test NAME`, it is built now.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--locked", "--offline", "--quiet", "-p", "stopbank", "--message-format", "json"])
-            .current_dir(root())
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo starts");
-        assert!(built.status.success(), "the program does not build");
-        let messages = String::from_utf8_lossy(&built.stdout);
-        let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut paths = artifacts.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-        paths.find(|path| path.file_name().is_some_and(|name| name == "stopbank")).expect("cargo names the program")
+        let test = std::env::current_exe().expect("a test has a path");
+        let beside = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").join("stopbank");
+        let built = std::fs::metadata(&beside).and_then(|metadata| metadata.modified());
+        if built.is_err() || built.is_ok_and(|built| built < newest(&root().join("crates"))) {
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--locked", "--offline", "--quiet", "-p", "stopbank"]).current_dir(root());
+            assert!(build.status().expect("cargo starts").success(), "the program does not build");
+        }
+        beside
     })
+}
+
+/// When anything under this folder was last changed.
+fn newest(folder: &Path) -> SystemTime {
+    let entries = std::fs::read_dir(folder).expect("a folder of the repository is readable").map_while(Result::ok);
+    let changed = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() && entry.file_name() != "tests" => newest(&entry.path()),
+        Ok(metadata) if metadata.is_file() => metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        _ => SystemTime::UNIX_EPOCH,
+    };
+    entries.map(changed).max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// The repository.

@@ -3,6 +3,7 @@
 use crate::baseline::BaselineConfig;
 use crate::capacity::Load;
 use crate::inward::{Inward, Inwards};
+use crate::inward::{refused, worked_median};
 use crate::judge::{Judged, Measured, judge, normal_share, share_noise};
 use crate::pool::{Pool, Pooled};
 use crate::signals::Signals;
@@ -291,17 +292,28 @@ impl Learner {
             known.healthy.add(&pool.exclusive);
         }
         let work_ms = known.healthy.quantile_ms(0.5, config.calls_min as u64);
+        let refused = refused(&row.failures);
         known.delay = match (reported, inward.gap_above_ms) {
             (Some(delay_ms), _) => Some(QueueDelay { delay_ms, source: QueueSource::Guard, at_ns: self.end_ns }),
             (None, Some(gap_ms)) => {
-                let now_ms = row.exclusive.quantile_us(500).map_or(0.0, |us| us as f64 / 1000.0);
+                let now_ms =
+                    row.exclusive.quantile_us(worked_median(row.calls, refused)).map_or(0.0, |us| us as f64 / 1000.0);
                 let above_ms = work_ms.map_or(now_ms, |work| (now_ms - work).max(0.0));
                 let delay_ms = Interval { low: gap_ms, high: gap_ms + above_ms };
                 Some(QueueDelay { delay_ms, source: QueueSource::Spans, at_ns: self.end_ns })
             }
             (None, None) => known.delay.filter(|delay| delay.at_ns.saturating_add(3_000_000_000) >= self.end_ns),
         };
-        let completed = row.calls.minus(row.failures[Failure::Shed.index()]).calls() / seconds;
+        if let (None, Some(waited_ms)) = (reported, inward.censored_ms) {
+            // Where most callers give up, no pair tells the delay: it is censored at the timeout, not missing. Only the
+            // high end moves, because slow work without a queue looks the same to the caller.
+            let waited_ms = (waited_ms - work_ms.unwrap_or(0.0)).max(0.0);
+            let low = known.delay.map_or(0.0, |delay| delay.delay_ms.low);
+            let high = known.delay.map_or(0.0, |delay| delay.delay_ms.high).max(waited_ms).max(low);
+            known.delay =
+                Some(QueueDelay { delay_ms: Interval { low, high }, source: QueueSource::Spans, at_ns: self.end_ns });
+        }
+        let completed = row.calls.minus(refused).calls() / seconds;
         let served = row.calls.calls() / seconds;
         let offered = if inward.calls > 0.0 { inward.calls / seconds } else { served };
         let first = if inward.first_attempts > 0.0 { inward.first_attempts / seconds } else { served };

@@ -6,16 +6,17 @@ use crate::exit::Failure;
 use crate::print::{self, Format};
 use crate::{config, screen, wiring};
 use engine::Effect;
-use model::Finding;
+use model::{Finding, Setting};
 use runtime::{Replay, ReplayConfig, ReplayCounts, Replayed};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::Result as Written;
 use std::path::PathBuf;
 
 pub(super) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> {
     let settings = super::configuration(arguments.config.as_deref())?;
     crate::logs::start("warn", format);
-    let mut teller = Teller { format, findings: 0, commands: 0, written: Ok(()) };
+    let mut teller = Teller { format, findings: 0, commands: 0, told: BTreeMap::new(), written: Ok(()) };
     let mut replay = Replay::new(configured(&settings));
     if !arguments.baseline.is_empty() {
         replay = learned(replay, &settings, &arguments.baseline, first_end_ns(&arguments.files, &settings)?)?;
@@ -84,6 +85,7 @@ struct Teller {
     format: Format,
     findings: u64,
     commands: u64,
+    told: BTreeMap<(String, &'static str), Option<Setting>>,
     written: Written<()>,
 }
 
@@ -96,7 +98,7 @@ impl Teller {
             self.written = match effect {
                 Effect::Finding(finding) => self.finding(finding),
                 Effect::Command(command) => self.command(command, replayed.now_ms),
-                Effect::Audit(_) => Ok(()),
+                Effect::Audit(entry) => self.audit(entry),
             };
         }
     }
@@ -119,6 +121,14 @@ impl Teller {
         }
     }
 
+    /// Why something was not done belongs to the story for people; scripts read findings and commands.
+    fn audit(&self, entry: &model::AuditEntry) -> Written<()> {
+        if self.format == Format::Json || entry.kind != model::AuditKind::Gated {
+            return Ok(());
+        }
+        print::line(&format!("{}  {}", control::rfc3339(entry.at_ms), entry.text))
+    }
+
     fn command(&mut self, command: &model::Command, now_ms: u64) -> Written<()> {
         self.commands += 1;
         match self.format {
@@ -128,6 +138,11 @@ impl Teller {
                 print::json(&line)
             }
             Format::Text => {
+                // For people a renewal goes without saying.
+                let key = (command.target.to_string(), command.knob.as_str());
+                if self.told.insert(key, command.setting) == Some(command.setting) {
+                    return Ok(());
+                }
                 let would = if command.mode == model::Mode::Act { "command" } else { "would command" };
                 print::line(&format!("{}  {would}: {}", control::rfc3339(now_ms), screen::command_line(command)))
             }
