@@ -45,14 +45,13 @@ fn a_healthy_capture_gives_no_finding_and_a_baseline_spares_the_warm_up() {
     let output = succeed(&mut stopbank(&["replay", &healthy, "--format", "json"]));
     assert_eq!(summary(&output.stdout)["findings"], 0);
     let incident = generate(folder.path(), "incident.binpb", &["--rate", "2500", "--for", "45s", "--seed", "3"]);
-    let first = |arguments: &[&str]| -> u64 {
-        let output =
-            succeed(stopbank(&["replay", &incident, "--format", "json"]).args(arguments).env(WARM_UP.0, WARM_UP.1));
-        let found = lines(&output.stdout);
-        let found = found.iter().find(|line| line["type"] == "finding").map(|line| line["at_ms"].as_u64().unwrap());
-        found.expect("the cascade is found")
+    // The fault begins before thirty seconds have been learned from: alone, the capture is judged by nothing.
+    let found = |arguments: &[&str]| {
+        let output = succeed(stopbank(&["replay", &incident, "--format", "json"]).args(arguments));
+        summary(&output.stdout)["findings"].as_u64().unwrap()
     };
-    assert!(first(&["--baseline", &healthy]) <= first(&[]), "what is known earlier is seen no later");
+    assert_eq!(found(&[]), 0);
+    assert!(found(&["--baseline", &healthy]) > 0);
 }
 
 #[test]
