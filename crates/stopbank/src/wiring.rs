@@ -102,7 +102,7 @@ pub(crate) fn pipeline(config: &Config) -> Result<PipelineConfig, Failure> {
         PipelineConfig::new(connection(config), Broker::Kafka { owner: owner(), instance: None }, signer);
     pipeline.topics = topics(config);
     pipeline.group.clone_from(&config.kafka.group);
-    let _replication = u16::try_from(config.kafka.replication_factor).ok().map(i32::from);
+    pipeline.replication = u16::try_from(config.kafka.replication_factor).ok().map(i32::from);
     pipeline.beginning = match config.telemetry.start {
         Start::Earliest => Beginning::Earliest,
         Start::Latest => Beginning::Latest,

@@ -49,10 +49,10 @@ pub(super) fn run(arguments: &Run, format: Format) -> Result<(), Failure> {
 /// Reads the configuration again; what concerns the engine takes effect as an input of its own, in order.
 fn reload(arguments: &Run, pipeline: &runtime::Remote) {
     match super::configuration(arguments.config.as_deref()) {
-        Ok(config) => {
-            let _ = (pipeline, wiring::engine(&config));
-            tracing::info!("engine settings reloaded; other settings need a restart");
-        }
+        Ok(config) => match pipeline.configure(wiring::engine(&config)) {
+            Ok(()) => tracing::info!("engine settings reloaded; other settings need a restart"),
+            Err(error) => tracing::error!(%error, "the new configuration did not reach the engine"),
+        },
         Err(failure) => tracing::error!(%failure, "the new configuration is wrong and changes nothing"),
     }
 }
