@@ -25,7 +25,7 @@ pub(crate) struct Scenario {
 }
 
 /// How long the demo goes on after the fault has been lifted.
-const AFTERMATH: Duration = Duration::from_secs(40);
+const AFTERMATH: Duration = Duration::from_secs(50);
 
 impl Scenario {
     /// The built-in shop; its first fault is the story.
