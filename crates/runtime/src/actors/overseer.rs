@@ -143,6 +143,10 @@ impl Overseer {
 
     /// A part of the generation that runs has left.
     fn left(&mut self, role: Role, left: Left) {
+        if !matches!(self.stage, Stage::Running(_)) {
+            // It is being torn down.
+            return;
+        }
         let draining = self.common.signals.wanted() != Drain::None;
         match left {
             // The last to finish in a drain. The others wait for it to be torn down.
