@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::hint::black_box;
 
 /// A newcomer must be heavier than a resident by this factor, so that equals do not swap places all the time.
 const MARGIN: f64 = 1.25;
@@ -12,7 +13,14 @@ const MARGIN: f64 = 1.25;
 pub(crate) trait Weighted {
     /// Decayed calls.
     fn weight(&self) -> f64;
+
+    /// Reads a little of each piece of memory that a step touches; the number says nothing.
+    fn warm(&self) -> u32;
 }
+
+/// Residents that are looked at ahead of their turn: their cache misses overlap instead of queueing up. A fleet of ten
+/// thousand edges does not fit into a core's cache.
+const WARM: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bounded<K: Ord, V> {
@@ -45,24 +53,36 @@ impl<K: Ord + Copy, V: Weighted> Bounded<K, V> {
         self.changes += (before - self.kept.len()) as u64;
     }
 
-    /// Keys that are no residents.
-    pub(crate) fn strangers(&self, keys: impl Iterator<Item = K>) -> impl Iterator<Item = K> {
-        let mut kept = self.kept.keys().peekable();
-        keys.filter(move |key| {
-            while kept.next_if(|resident| *resident < key).is_some() {}
-            kept.peek() != Some(&key)
-        })
-    }
-
-    /// Visits the residents that `rows` are about; both are sorted, so one pass over each is enough.
-    pub(crate) fn join<R>(&mut self, rows: impl Iterator<Item = (K, R)>, mut visit: impl FnMut(&mut V, R)) {
+    /// One pass over all residents in the order of their keys, each with its row, if `rows` (sorted, each key once) has one
+    /// for it; `visit` says whether it stays. Gives back the rows that are about nobody here.
+    pub(crate) fn step<R>(
+        &mut self,
+        rows: impl Iterator<Item = (K, R)>,
+        mut visit: impl FnMut(&mut V, Option<R>) -> bool,
+    ) -> Vec<(K, R)> {
         let mut rows = rows.peekable();
-        for (key, value) in &mut self.kept {
-            while rows.next_if(|row| row.0 < *key).is_some() {}
-            while let Some((_, row)) = rows.next_if(|row| row.0 == *key) {
-                visit(value, row);
+        let (mut strangers, mut gone) = (Vec::new(), Vec::new());
+        let mut residents: Vec<(&K, &mut V)> = self.kept.iter_mut().collect();
+        for ahead in residents.chunks_mut(WARM) {
+            ahead.iter().for_each(|(_, value)| {
+                black_box(value.warm());
+            });
+            for (key, value) in ahead {
+                while let Some(row) = rows.next_if(|row| row.0 < **key) {
+                    strangers.push(row);
+                }
+                let row = rows.next_if(|row| row.0 == **key).map(|row| row.1);
+                if !visit(value, row) {
+                    gone.push(**key);
+                }
             }
         }
+        strangers.extend(rows);
+        for key in &gone {
+            self.kept.remove(key);
+        }
+        self.changes += gone.len() as u64;
+        strangers
     }
 
     /// Lets in those of `arrivals` (key, calls in this window) that may enter, making a new value for each.

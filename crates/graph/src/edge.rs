@@ -1,11 +1,10 @@
 //! A service→service edge as the graph knows it.
 
-use crate::Latency;
 use crate::bounded::Weighted;
 use crate::service::share;
-use model::{Count, EdgeKind, EdgeRow, Failure, LEVELS, NameId, TraceId};
+use crate::{Latency, Operation, Operations};
+use model::{Count, EdgeKind, EdgeRow, Failure, LEVELS, TraceId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What went over an edge, decayed and in total, all operations together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,8 +23,8 @@ pub struct Edge {
     pub exemplars: Vec<TraceId>,
     /// The end of the last window in which its sampling was biased; zero for never.
     pub biased_ns: u64,
-    /// (caller operation, callee operation) → calls, heaviest first to stay; past the cap the lightest is left out.
-    pub operations: BTreeMap<(NameId, NameId), Operation>,
+    /// Which operations call which.
+    pub operations: Operations,
     /// Calls since the edge was first seen.
     pub calls_total: Count,
     /// Failed calls since then.
@@ -34,15 +33,6 @@ pub struct Edge {
     pub first_ns: u64,
     /// The end of the last window with a fact of it, Unix ns.
     pub last_ns: u64,
-}
-
-/// One operation pair of an edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Operation {
-    /// Decayed calls.
-    pub(crate) weight: f64,
-    /// Calls since it was first seen.
-    pub calls_total: Count,
 }
 
 /// Rates of an edge, per second.
@@ -113,10 +103,7 @@ impl Edge {
         self.seconds = self.seconds * factor + seconds;
         self.client.decay(factor);
         self.gap.decay(factor);
-        self.operations.retain(|_, operation| {
-            operation.weight *= factor;
-            operation.weight >= 1e-3
-        });
+        self.operations.decay(factor);
     }
 
     pub(crate) fn add(&mut self, row: &EdgeRow, end_ns: u64, seconds: f64) {
@@ -153,30 +140,14 @@ impl Edge {
         self.calls_total += row.calls;
         self.failed_total += row.failed();
     }
-
-    /// Counts one operation pair; past `max` pairs the lightest makes room for a heavier one.
-    pub(crate) fn add_operation(&mut self, pair: (NameId, NameId), calls: Count, max: usize) {
-        if !self.operations.contains_key(&pair) && self.operations.len() >= max {
-            let lightest = self
-                .operations
-                .iter()
-                .min_by(|a, b| a.1.weight.total_cmp(&b.1.weight).then(a.0.cmp(b.0)))
-                .map(|(pair, operation)| (*pair, operation.weight));
-            match lightest {
-                Some((light, weight)) if weight < calls.calls() => {
-                    self.operations.remove(&light);
-                }
-                _ => return,
-            }
-        }
-        let operation = self.operations.entry(pair).or_default();
-        operation.weight += calls.calls();
-        operation.calls_total += calls;
-    }
 }
 
 impl Weighted for Edge {
     fn weight(&self) -> f64 {
         self.sums.calls_rps
+    }
+
+    fn warm(&self) -> u32 {
+        self.client.warm() ^ self.gap.warm() ^ self.operations.warm()
     }
 }

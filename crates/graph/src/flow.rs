@@ -91,4 +91,8 @@ impl Weighted for Flow {
     fn weight(&self) -> f64 {
         self.requests
     }
+
+    fn warm(&self) -> u32 {
+        0
+    }
 }

@@ -4,11 +4,12 @@ use model::SparseHistogram;
 use serde::{Deserialize, Serialize};
 
 /// Buckets lighter than this many calls are dropped while decaying, which bounds the histogram by what is recent.
-const WEIGHT_MIN: f64 = 1e-3;
+const WEIGHT_MIN: f32 = 1e-3;
 
-/// Durations in µs with decayed weights, sorted by duration. Bounded by the bucket layout of [`SparseHistogram`].
+/// Durations in µs with decayed weights, sorted by duration. Bounded by the bucket layout of [`SparseHistogram`], whose
+/// longest duration (an hour) fits into 32 bits: small, because thousands of these are visited every second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Latency(Vec<(u64, f64)>);
+pub struct Latency(Vec<(u32, f32)>);
 
 impl Latency {
     /// The smallest duration at or below which `share` (0..1) of the weight lies, in µs; `None` if nothing is known.
@@ -16,12 +17,12 @@ impl Latency {
         let wanted = self.weight() * share.clamp(0.0, 1.0);
         let mut seen = 0.0;
         for (value_us, weight) in &self.0 {
-            seen += weight;
+            seen += f64::from(*weight);
             if seen >= wanted {
-                return Some(*value_us);
+                return Some(u64::from(*value_us));
             }
         }
-        self.0.last().map(|bucket| bucket.0)
+        self.0.last().map(|bucket| u64::from(bucket.0))
     }
 
     /// The same in milliseconds; zero if nothing is known.
@@ -31,28 +32,40 @@ impl Latency {
 
     /// The decayed number of calls behind it.
     pub fn weight(&self) -> f64 {
-        self.0.iter().map(|bucket| bucket.1).sum()
+        self.0.iter().map(|bucket| f64::from(bucket.1)).sum()
     }
 
     pub(crate) fn decay(&mut self, factor: f64) {
+        let factor = factor as f32;
+        let mut light = false;
         for bucket in &mut self.0 {
             bucket.1 *= factor;
+            light |= bucket.1 < WEIGHT_MIN;
         }
-        self.0.retain(|bucket| bucket.1 >= WEIGHT_MIN);
+        if light {
+            self.0.retain(|bucket| bucket.1 >= WEIGHT_MIN);
+        }
     }
 
     /// Adds what was recorded: one pass, and no new memory where all buckets are there already, which is the usual case.
     pub(crate) fn add(&mut self, recorded: &SparseHistogram) {
         let mut at = 0;
         for (value_us, count) in &recorded.0 {
-            while self.0.get(at).is_some_and(|bucket| bucket.0 < *value_us) {
+            let value_us = u32::try_from(*value_us).unwrap_or(u32::MAX);
+            while self.0.get(at).is_some_and(|bucket| bucket.0 < value_us) {
                 at += 1;
             }
             match self.0.get_mut(at) {
-                Some(bucket) if bucket.0 == *value_us => bucket.1 += count.calls(),
-                _ => self.0.insert(at, (*value_us, count.calls())),
+                Some(bucket) if bucket.0 == value_us => bucket.1 += count.calls() as f32,
+                _ => self.0.insert(at, (value_us, count.calls() as f32)),
             }
         }
+    }
+
+    /// Brings it into the cache; the sum says nothing.
+    pub(crate) fn warm(&self) -> u32 {
+        let (first, last) = (self.0.first(), self.0.last());
+        first.map_or(0, |bucket| bucket.0) ^ last.map_or(0, |bucket| bucket.0)
     }
 }
 

@@ -12,15 +12,18 @@ mod inward;
 mod latency;
 mod live;
 mod names;
+mod operations;
 mod service;
+mod step;
 #[cfg(test)]
 mod tests;
 mod view;
 mod walk;
 
-pub use edge::{Edge, EdgeRates, Operation};
+pub use edge::{Edge, EdgeRates};
 pub use flow::{Flow, FlowUse};
 pub use gain::{LoopGain, loop_gain, spectral_radius};
 pub use latency::Latency;
 pub use live::{Graph, GraphConfig};
+pub use operations::{Operation, OperationPair, Operations};
 pub use service::{Service, ServiceRates};

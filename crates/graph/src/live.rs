@@ -4,9 +4,9 @@ use crate::bounded::Bounded;
 use crate::inward::Inward;
 use crate::names::Names;
 use crate::{Edge, Flow, FlowUse, Service};
-use model::{Count, EdgeId, EdgeRow, FlowKey, NameId, Rollup, Window};
+use model::{EdgeId, FlowKey, NameId};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Caps and half-lives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,15 +54,15 @@ impl Default for GraphConfig {
 /// The live dependency graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
-    config: GraphConfig,
-    services: Bounded<NameId, Service>,
-    edges: Bounded<EdgeId, Edge>,
-    inward: Inward,
-    flows: Bounded<FlowKey, Flow>,
-    names: Names,
-    end_ns: u64,
-    completeness: f64,
-    names_dropped: u64,
+    pub(crate) config: GraphConfig,
+    pub(crate) services: Bounded<NameId, Service>,
+    pub(crate) edges: Bounded<EdgeId, Edge>,
+    pub(crate) inward: Inward,
+    pub(crate) flows: Bounded<FlowKey, Flow>,
+    pub(crate) names: Names,
+    pub(crate) end_ns: u64,
+    pub(crate) completeness: f64,
+    pub(crate) names_dropped: u64,
 }
 
 impl Default for Graph {
@@ -85,36 +85,6 @@ impl Graph {
             completeness: 0.0,
             names_dropped: 0,
         }
-    }
-
-    /// Takes in a closed window; `rollup` must be the rollup of the same window. Windows come in ascending order; one that
-    /// is not newer than the last is added without any decay.
-    pub fn apply(&mut self, window: &Window, rollup: &Rollup) {
-        let seconds = rollup.seconds();
-        self.fade(rollup.end_ns, seconds);
-        let ends = ends(rollup);
-        self.admit(window, rollup, &ends);
-        self.inward.follow(self.edges.changes, self.edges.kept.keys());
-        let end_ns = self.end_ns;
-        self.services.join(ends.iter().map(|id| (*id, ())), |service, ()| service.seen(end_ns, seconds));
-        self.services.join(rollup.services.iter().map(|(id, row)| (*id, row)), |service, row| {
-            service.add(row, end_ns, seconds);
-        });
-        self.edges.join(rollup.edges.iter().map(|(id, row)| (*id, row)), |edge, row| edge.add(row, end_ns, seconds));
-        let operations_max = self.config.operations_per_edge_max;
-        let mut rows: Vec<(EdgeId, &EdgeRow)> = window.edges.iter().map(|row| (EdgeId::of(&row.key), row)).collect();
-        rows.sort_by_key(|row| row.0);
-        self.edges.join(rows.into_iter(), |edge, row| {
-            edge.add_operation((row.key.caller_operation, row.key.callee_operation), row.calls, operations_max);
-        });
-        for row in &window.flows {
-            if let Some(flow) = self.flows.kept.get_mut(&row.key) {
-                flow.add(row, self.end_ns, seconds, self.config.visits_per_flow_max);
-            }
-        }
-        let mut names = std::mem::replace(&mut self.names, Names::new(1));
-        self.names_dropped += names.learn(&window.names, || self.names_in_use());
-        self.names = names;
     }
 
     /// The end of the last window, Unix ns; zero before the first.
@@ -201,68 +171,11 @@ impl Graph {
         self.services.refused + self.edges.refused + self.flows.refused + self.names_dropped
     }
 
-    fn fade(&mut self, end_ns: u64, width_seconds: f64) {
-        self.completeness = 0.0;
-        if self.end_ns == 0 {
-            self.end_ns = end_ns;
-            return;
-        }
-        let passed_ns = end_ns.saturating_sub(self.end_ns);
-        self.end_ns = self.end_ns.max(end_ns);
-        if passed_ns == 0 {
-            return;
-        }
-        let seconds = (passed_ns as f64 / 1e9).max(width_seconds);
-        let factor = half(passed_ns, self.config.half_life_ms);
-        let flow_factor = half(passed_ns, self.config.flow_half_life_ms);
-        let oldest_ns = self.end_ns.saturating_sub(self.config.forget_ms.saturating_mul(1_000_000));
-        self.services.decay(factor);
-        self.services.retain(|service| {
-            service.decay(factor, seconds);
-            service.last_ns >= oldest_ns
-        });
-        self.edges.decay(factor);
-        self.edges.retain(|edge| {
-            edge.decay(factor, seconds);
-            edge.last_ns >= oldest_ns
-        });
-        self.flows.decay(flow_factor);
-        self.flows.retain(|flow| {
-            flow.decay(flow_factor, seconds);
-            flow.last_ns >= oldest_ns
-        });
-    }
-
-    fn admit(&mut self, window: &Window, rollup: &Rollup, ends: &[NameId]) {
-        self.completeness = f64::from(rollup.completeness_permille) / 1000.0;
-        let unknown = self.edges.strangers(rollup.edges.keys().copied());
-        let edges: Vec<(EdgeId, f64)> = unknown.map(|id| (id, rollup.edges[&id].calls.calls())).collect();
-        self.edges.admit(&edges, Edge::default);
-        let strangers: BTreeSet<NameId> = self.services.strangers(ends.iter().copied()).collect();
-        if !strangers.is_empty() {
-            let mut calls: BTreeMap<NameId, Count> = strangers.iter().map(|id| (*id, Count::ZERO)).collect();
-            for (id, row) in &rollup.services {
-                calls.entry(*id).and_modify(|sum| *sum += row.calls);
-            }
-            for (id, row) in &rollup.edges {
-                for end in [id.caller, id.callee] {
-                    calls.entry(end).and_modify(|most| *most = (*most).max(row.calls));
-                }
-            }
-            let services: Vec<(NameId, f64)> = calls.into_iter().map(|(id, calls)| (id, calls.calls())).collect();
-            self.services.admit(&services, Service::default);
-        }
-        let flows: Vec<(FlowKey, f64)> = window.flows.iter().map(|row| (row.key, row.requests.calls())).collect();
-        self.flows.admit(&flows, Flow::default);
-    }
-
-    fn names_in_use(&self) -> BTreeSet<NameId> {
+    pub(crate) fn names_in_use(&self) -> BTreeSet<NameId> {
         let mut used: BTreeSet<NameId> = self.services.kept.keys().chain(self.services.waiting()).copied().collect();
         for (id, edge) in &self.edges.kept {
             used.extend([id.caller, id.callee]);
-            for (caller, callee) in edge.operations.keys() {
-                used.extend([*caller, *callee]);
-            }
+            used.extend(edge.operations.iter().flat_map(|((caller, callee), _)| [caller, callee]));
         }
         for id in self.edges.waiting() {
             used.extend([id.caller, id.callee]);
@@ -273,18 +186,4 @@ impl Graph {
         }
         used
     }
-}
-
-/// All services that a window mentions, sorted; the outside world is none.
-fn ends(rollup: &Rollup) -> Vec<NameId> {
-    let edges = rollup.edges.keys().flat_map(|id| [id.caller, id.callee]);
-    let mut ends: Vec<NameId> = rollup.services.keys().copied().chain(edges).filter(|id| id.is_some()).collect();
-    ends.sort_unstable();
-    ends.dedup();
-    ends
-}
-
-/// What is left of one after `passed_ns` with this half-life.
-fn half(passed_ns: u64, half_life_ms: u64) -> f64 {
-    libm::exp2(-(passed_ns as f64 / 1e6) / half_life_ms.max(1) as f64)
 }

@@ -114,4 +114,8 @@ impl Weighted for Service {
     fn weight(&self) -> f64 {
         self.sums.calls_rps
     }
+
+    fn warm(&self) -> u32 {
+        self.duration.warm() ^ self.exclusive.warm()
+    }
 }

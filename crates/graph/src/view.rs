@@ -40,7 +40,7 @@ impl Graph {
         let mut operations: Vec<(String, String, f64)> = edge
             .operations
             .iter()
-            .map(|((from, to), operation)| (self.name(*from), self.name(*to), edge.operation_rps(operation)))
+            .map(|((from, to), operation)| (self.name(from), self.name(to), edge.operation_rps(operation)))
             .collect();
         operations.sort_by(|a, b| b.2.total_cmp(&a.2).then((&a.0, &a.1).cmp(&(&b.0, &b.1))));
         EdgeView {

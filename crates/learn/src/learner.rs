@@ -4,6 +4,7 @@ use crate::baseline::BaselineConfig;
 use crate::capacity::Load;
 use crate::inward::{Inward, Inwards};
 use crate::inward::{refused, worked_median};
+use crate::join::{Joined, join};
 use crate::judge::{Judged, Measured, judge, normal_share, share_noise};
 use crate::pool::{Pool, Pooled};
 use crate::signals::Signals;
@@ -12,8 +13,11 @@ use crate::{
 };
 use model::{EdgeId, EdgeKind, EdgeRow, Failure, GuardReport, Interval, NameId, Rollup, ServiceRow, Threshold};
 use serde::{Deserialize, Serialize};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+
+/// Edges that are looked at ahead of their turn: their cache misses overlap instead of queueing up.
+const WARM: usize = 16;
 
 /// How things are learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +117,29 @@ struct Known {
 }
 
 impl KnownEdge {
+    /// Judges and learns a window's row.
+    fn observe(
+        &mut self,
+        config: &LearnConfig,
+        deviating: &mut BTreeSet<(Subject, Signal)>,
+        id: EdgeId,
+        row: &EdgeRow,
+        end_ns: u64,
+        sick: bool,
+    ) {
+        self.last_ns = end_ns;
+        if row.biased {
+            self.pool = Pool::default();
+        } else if let Some(pool) = self.pool.judgeable(row, config.calls_min) {
+            self.judge(config, deviating, id, row.key.kind, &pool, end_ns, sick);
+        }
+    }
+
+    /// The edge's normal gap in ms, as far as it is known.
+    fn normal_gap_ms(&self, config: &LearnConfig) -> Option<f64> {
+        self.signals.get(&Signal::Gap)?.baseline.normal(&config.baseline(Signal::Gap))
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the fields of one judgement, borrowed apart")]
     fn judge(
         &mut self,
@@ -152,13 +179,7 @@ impl Learner {
     /// the edges from and to them.
     pub fn observe(&mut self, rollup: &Rollup, unhealthy: &BTreeSet<NameId>) {
         self.end_ns = self.end_ns.max(rollup.end_ns);
-        let mut inward = Inwards::of_services(rollup.services.keys().copied());
-        for (id, row) in &rollup.edges {
-            let sick = unhealthy.contains(&id.caller) || unhealthy.contains(&id.callee);
-            let normal_gap_ms = self.observe_edge(*id, row, sick);
-            inward.add(id.callee, row, normal_gap_ms);
-        }
-        let inward = inward.finish();
+        let inward = self.observe_edges(rollup, unhealthy);
         let idle: Vec<NameId> = self.services.keys().filter(|id| !inward.contains_key(id)).copied().collect();
         for (id, inward) in &inward {
             self.observe_service(*id, rollup, inward, unhealthy.contains(id));
@@ -237,22 +258,30 @@ impl Learner {
         }
     }
 
-    /// Judges and learns an edge's row. Returns the edge's normal gap in ms, as far as it is known.
-    fn observe_edge(&mut self, id: EdgeId, row: &EdgeRow, sick: bool) -> Option<f64> {
-        let full = self.edges.len() >= self.config.edges_max;
-        let known = match self.edges.entry(id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if full => return None,
-            Entry::Vacant(place) => place.insert(KnownEdge::default()),
+    /// Judges and learns every edge's row, and sums up what they say of their callees.
+    fn observe_edges(&mut self, rollup: &Rollup, unhealthy: &BTreeSet<NameId>) -> BTreeMap<NameId, Inward> {
+        let Learner { config, edges, deviating, end_ns, .. } = self;
+        let mut inward = Inwards::of_services(rollup.services.keys().copied());
+        let mut observe = |id: EdgeId, known: &mut KnownEdge, row: &EdgeRow| {
+            let sick = unhealthy.contains(&id.caller) || unhealthy.contains(&id.callee);
+            known.observe(config, deviating, id, row, *end_ns, sick);
+            inward.add(id.callee, row, known.normal_gap_ms(config));
         };
-        known.last_ns = self.end_ns;
-        if row.biased {
-            known.pool = Pool::default();
-        } else if let Some(pool) = known.pool.judgeable(row, self.config.calls_min) {
-            known.judge(&self.config, &mut self.deviating, id, row.key.kind, &pool, self.end_ns, sick);
+        let Joined { mut met, strangers } = join(edges, rollup.edges.iter().map(|(id, row)| (*id, &**row)));
+        for ahead in met.chunks_mut(WARM) {
+            for (_, known, row) in ahead.iter() {
+                black_box((known.signals.warm(), row.client.0.first(), row.gap.0.first()));
+            }
+            ahead.iter_mut().for_each(|(id, known, row)| observe(*id, known, row));
         }
-        let gap = known.signals.get(&Signal::Gap)?;
-        gap.baseline.normal(&self.config.baseline(Signal::Gap))
+        for (id, row) in strangers {
+            if edges.len() < config.edges_max {
+                observe(id, edges.entry(id).or_default(), row);
+            } else {
+                observe(id, &mut KnownEdge::default(), row);
+            }
+        }
+        inward.finish()
     }
 
     fn observe_service(&mut self, id: NameId, rollup: &Rollup, inward: &Inward, sick: bool) {

@@ -9,6 +9,7 @@ mod capacity;
 mod deviation;
 mod forecast;
 mod inward;
+mod join;
 mod judge;
 mod learner;
 mod pool;
