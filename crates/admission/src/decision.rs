@@ -18,6 +18,9 @@ pub struct Request {
     pub deadline_ms: Option<u64>,
     /// What it costs, in ordinary requests.
     pub cost: u32,
+    /// Did the owner say that its operation is never shed (a pattern, where [`crate::Table::never_shed`] holds ids)? It
+    /// still meets the queue's bound.
+    pub spared: bool,
 }
 
 impl Default for Request {
@@ -29,6 +32,7 @@ impl Default for Request {
             spread: 0,
             deadline_ms: None,
             cost: 1,
+            spared: false,
         }
     }
 }

@@ -154,14 +154,25 @@ impl<T> QueuePolicy<T> {
 
     /// The next request to serve; expired ones that stand in the way go to `dropped`.
     pub fn pop(&mut self, now_ms: u64, dropped: &mut Vec<Dropped<T>>) -> Option<Entry<T>> {
+        self.pop_at_least(Criticality::Sheddable, now_ms, dropped)
+    }
+
+    /// The next request of class `lowest` or above: what is left of the limit may be kept for those.
+    pub fn pop_at_least(
+        &mut self,
+        lowest: Criticality,
+        now_ms: u64,
+        dropped: &mut Vec<Dropped<T>>,
+    ) -> Option<Entry<T>> {
         self.drop_expired_fronts(now_ms, dropped);
+        let served = lowest.index()..LEVELS;
         loop {
             let newest_first = self.is_overloaded(now_ms);
             let lane = if newest_first {
-                self.lanes.iter().rposition(|lane| !lane.is_empty())
+                served.clone().rev().find(|lane| !self.lanes[*lane].is_empty())
             } else {
                 let first = |lane: &usize| self.lanes[*lane].front().map_or(u64::MAX, |(number, _)| *number);
-                (0..LEVELS).filter(|lane| !self.lanes[*lane].is_empty()).min_by_key(first)
+                served.clone().filter(|lane| !self.lanes[*lane].is_empty()).min_by_key(first)
             };
             let lane = &mut self.lanes[lane?];
             let (_, entry) = if newest_first { lane.pop_back() } else { lane.pop_front() }?;
@@ -175,10 +186,27 @@ impl<T> QueuePolicy<T> {
 
     /// Drops what has waited longer than `older_than_ms` or has expired; its clients are told not to try again.
     pub fn purge(&mut self, older_than_ms: u32, now_ms: u64, dropped: &mut Vec<Dropped<T>>) {
+        self.purge_where(older_than_ms, now_ms, dropped, |_| true);
+    }
+
+    /// The same, of the requests that are `meant` only.
+    pub fn purge_where(
+        &mut self,
+        older_than_ms: u32,
+        now_ms: u64,
+        dropped: &mut Vec<Dropped<T>>,
+        meant: impl Fn(&T) -> bool,
+    ) {
         let bound_ms = u64::from(older_than_ms);
         self.drop_where(Reason::Purged, dropped, |entry| {
-            now_ms.saturating_sub(entry.enqueued_ms) > bound_ms || is_expired(entry, now_ms)
+            let old = now_ms.saturating_sub(entry.enqueued_ms) > bound_ms || is_expired(entry, now_ms);
+            old && meant(&entry.item)
         });
+    }
+
+    /// Drops what has expired, or whose client has `left`, wherever it stands.
+    pub fn drop_expired(&mut self, now_ms: u64, dropped: &mut Vec<Dropped<T>>, left: impl Fn(&T) -> bool) {
+        self.drop_where(Reason::Expired, dropped, |entry| is_expired(entry, now_ms) || left(&entry.item));
     }
 
     fn fits(&self, entry: &Entry<T>) -> bool {

@@ -68,6 +68,11 @@ impl RetryBudget {
         self.commanded_permille.map_or(self.normal_permille, |ratio| ratio.min(self.normal_permille))
     }
 
+    /// The ratio that is commanded.
+    pub fn commanded_permille(&self) -> Option<u16> {
+        self.commanded_permille
+    }
+
     /// A first attempt was sent.
     pub fn first_attempt(&mut self, now_ms: u64) {
         self.forget(now_ms);

@@ -41,7 +41,7 @@ pub fn decide(table: &Table, request: &Request, load: Load, now_ms: u64) -> Deci
     if load.queued_work_ms > table.queue_bound_ms {
         return Decision::Refuse { reason: Reason::QueueFull, retry: table.retry };
     }
-    if table.never_shed.binary_search(&request.operation).is_ok() {
+    if request.spared || table.never_shed.binary_search(&request.operation).is_ok() {
         return Decision::Admit;
     }
     let boundary = match table.operations.binary_search_by_key(&request.operation, |row| row.0) {

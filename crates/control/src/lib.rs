@@ -37,7 +37,7 @@ pub use keyfile::{KeyFileError, parse_keyring, parse_seed, public_key_line, seed
 pub use keys::{Key, KeyError, Keyring, Role, key_id};
 pub use kind::Kind;
 pub use order::{ORDER_AGE_MAX_MS, OrderGate, OrderRefusal, order_key};
-pub use pattern::TargetPattern;
+pub use pattern::{TargetPattern, glob};
 pub use record::{Record, VALUE_BYTES_MAX};
 pub use report::{decode_report, report_record};
 #[cfg(feature = "schema")]

@@ -13,6 +13,7 @@ pub use config::{BreakerConfig, BreakerWindow};
 pub use window::Health;
 
 use model::BreakerPhase;
+use std::fmt;
 use window::Window;
 
 /// What the owner decided by hand.
@@ -55,6 +56,23 @@ pub enum OpenReason {
     Commanded,
     /// The owner forced it open.
     Forced,
+}
+
+impl fmt::Display for OpenReason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenReason::FailureRate { permille } => {
+                write!(out, "{}.{} % of calls failed", permille / 10, permille % 10)
+            }
+            OpenReason::SlowRate { permille } => {
+                write!(out, "{}.{} % of calls were slow", permille / 10, permille % 10)
+            }
+            OpenReason::Consecutive { failures } => write!(out, "{failures} calls failed in a row"),
+            OpenReason::ProbesFailed => out.write_str("the probes failed"),
+            OpenReason::Commanded => out.write_str("commanded"),
+            OpenReason::Forced => out.write_str("forced open by the owner"),
+        }
+    }
 }
 
 /// May a call be made?
@@ -242,6 +260,15 @@ impl Breaker {
             (_, State::Open { until_ms }) if now_ms < *until_ms => BreakerPhase::Open,
             (_, State::Open { .. } | State::HalfOpen { .. }) => BreakerPhase::HalfOpen,
             (_, State::Ramp { .. }) => BreakerPhase::Ramp,
+        }
+    }
+
+    /// Why it is not closed, if it is not.
+    pub fn reason(&self, now_ms: u64) -> Option<OpenReason> {
+        match (self.mode, self.phase(now_ms)) {
+            (_, BreakerPhase::Closed) => None,
+            (BreakerMode::ForcedOpen, _) => Some(OpenReason::Forced),
+            _ => Some(self.reason),
         }
     }
 

@@ -132,6 +132,7 @@ impl Guard {
             spread: trace as u64,
             deadline_ms: wait.deadline_ms,
             cost: 1,
+            spared: false,
         };
         let queued_work_ms = u32::try_from(waiting_us / 1000).unwrap_or(u32::MAX);
         let load = Load { in_flight: load.busy + load.queued, queued_work_ms };

@@ -1,0 +1,47 @@
+//! What a service embeds: it sheds by priority, bounds its queue, breaks retry loops and watches its callees, by itself and
+//! as stopbank's control topic says.
+//!
+//! [`GuardLayer`] goes before a server, [`ClientGuardLayer`] before a client (axum, hyper, tonic: anything that is a tower
+//! service of `http` requests). Without tower there are [`Guard::admit`] and [`Callee::call`]. Decisions are those of the
+//! crate `admission`; here are the clock, the threads and the headers.
+//!
+//! Invariant: no command makes the guard admit what it would refuse by itself, and when nobody commands, or nobody can be
+//! heard any more, it works on its own settings.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod callee;
+mod clock;
+mod control;
+mod event;
+mod gate;
+mod guard;
+mod http;
+mod labels;
+mod permit;
+mod random;
+mod refusal;
+mod report;
+mod settings;
+mod shards;
+mod shared;
+mod span;
+
+pub use admission::{Decision, OpenReason, Reason, Request, Retry};
+pub use builder::GuardBuilder;
+pub use callee::{Attempt, Call, Callee, CalleeState, End, Stopped};
+pub use clock::Clock;
+pub use event::Event;
+pub use guard::Guard;
+pub use http::{
+    Again, ClientError, ClientGuardLayer, ClientGuardService, Cloned, GuardFuture, GuardLayer, GuardService, Head,
+    Once, PUSHBACK, REASON, RETRY, refusal_response, retry_of,
+};
+pub use labels::{ATTEMPT, COHORT, CRITICALITY, Labels, TIMEOUT_MS};
+pub use permit::Permit;
+pub use refusal::Refusal;
+pub use report::KNOBS;
+pub use settings::{
+    BoundSettings, BreakerSettings, ClampSettings, ClientSettings, LimitSettings, Mode, ServerSettings, Settings,
+    SettingsError,
+};

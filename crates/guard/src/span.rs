@@ -1,0 +1,36 @@
+//! What the guard knows of a request, as fields of the current span.
+//!
+//! A field is recorded if the span was made with it: `info_span!("request", stopbank.criticality = Empty, …)`. The names are
+//! those that stopbank reads back from the telemetry.
+
+use crate::labels::Labels;
+use crate::refusal::Refusal;
+use tracing::Span;
+
+pub(crate) fn asked(labels: &Labels) {
+    let span = Span::current();
+    if let Some(class) = labels.criticality {
+        span.record("stopbank.criticality", class.as_str());
+    }
+    if let Some(cohort) = labels.cohort {
+        span.record("stopbank.cohort", u64::from(cohort));
+    }
+    span.record("stopbank.attempt", labels.attempt);
+}
+
+pub(crate) fn waited(waited_ms: u32) {
+    Span::current().record("stopbank.queue_ms", waited_ms);
+}
+
+pub(crate) fn refused(refusal: &Refusal) {
+    let span = Span::current();
+    span.record("stopbank.shed", true);
+    span.record("stopbank.reason", refusal.reason.as_str());
+    span.record("stopbank.queue_ms", refusal.waited_ms);
+}
+
+pub(crate) fn tried(attempt: u32, timeout_ms: u64) {
+    let span = Span::current();
+    span.record("stopbank.attempt", attempt);
+    span.record("stopbank.timeout_ms", timeout_ms);
+}
