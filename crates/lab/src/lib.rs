@@ -9,8 +9,10 @@
 //! - [`generate::Generator`]: a stream of OTLP records at a wanted rate.
 
 pub mod generate;
+pub mod rival;
 pub mod topology;
 mod world;
 
+pub use rival::Policy;
 pub use topology::{Topology, TopologyError, builtin, builtin_names, builtin_toml};
 pub use world::{Export, Second, World, WorldConfig};

@@ -27,6 +27,8 @@ impl World {
             started_ns: self.now_ns,
             job: Key::NONE,
             ticket: None,
+            asked: None,
+            word: None,
         };
         self.second.first_attempts += 1;
         if let Some(place) = caller {
@@ -65,6 +67,10 @@ impl World {
                 }
             }
         }
+        if self.local.is_some() && !self.may_send(key) {
+            self.attempt_ends(key, Answer::final_failure(Failure::Shed));
+            return Key::NONE;
+        }
         let Some(call) = self.calls.get_mut(key) else { return Key::NONE };
         let deadline_ns = self.now_ns + timeout_ns;
         let mut baggage = call.baggage;
@@ -84,13 +90,16 @@ impl World {
         if self.call_dice.chance(self.edges[edge as usize].loss) {
             return Key::NONE;
         }
-        let instance = self.choose(edge);
+        let (caller, asked) = self.calls.get(asked_by).map_or((None, None), |call| (call.caller, call.asked));
+        let instance = asked.unwrap_or_else(|| self.choose(edge));
         let span = self.ids.span();
         let job = self.jobs.insert(Job {
             baggage,
             asked_by,
+            caller,
             edge,
             instance,
+            entered: false,
             attempt,
             span,
             parent,
@@ -146,10 +155,13 @@ impl World {
 
     /// A caller has waited long enough.
     pub(super) fn give_up(&mut self, key: Key) {
-        let Some(call) = self.calls.get(key) else { return };
+        let Some(call) = self.calls.get_mut(key) else { return };
+        // what rides on an answer that is still on its way is not heard
+        call.word = None;
+        let (edge, job) = (call.edge, call.job);
         let answer = Answer::failed(Failure::Timeout);
-        if self.plan.edges[call.edge as usize].cancel {
-            self.cancel(call.job);
+        if self.plan.edges[edge as usize].cancel {
+            self.cancel(job);
         }
         self.client_span(key, answer);
         self.attempt_ends(key, answer);
@@ -159,6 +171,7 @@ impl World {
     pub(super) fn abandon(&mut self, key: Key) {
         let Some(call) = self.calls.get(key) else { return };
         let (job, waiting) = (call.job, call.started_ns <= self.now_ns);
+        self.heard(key, Answer::final_failure(Failure::Cancelled));
         if waiting {
             self.client_span(key, Answer::final_failure(Failure::Cancelled));
         }
@@ -173,6 +186,7 @@ impl World {
 
     /// What comes after an attempt: another one, or the end of the call.
     fn attempt_ends(&mut self, key: Key, answer: Answer) {
+        self.heard(key, answer);
         let Some(call) = self.calls.get_mut(key) else { return };
         let (edge, caller, attempt) = (call.edge, call.caller, call.attempt);
         if let (Some(place), Some(ticket)) = (caller, call.ticket.take()) {
@@ -217,6 +231,8 @@ impl World {
         let now_ms = self.unix_ms(self.now_ns);
         let callees = &mut self.instances[place as usize].guard.callees;
         let allowed = plain && callees.may_retry(edge, now_ms) == RetryVerdict::Granted;
+        let now_ns = self.now_ns;
+        let allowed = allowed && self.local.as_mut().is_none_or(|local| local.may_retry(edge, place, now_ns));
         self.second.retries_refused += u64::from(!allowed);
         allowed
     }
@@ -254,7 +270,7 @@ impl World {
     }
 
     /// Which instance of the callee.
-    fn choose(&mut self, edge: u32) -> u32 {
+    pub(super) fn choose(&mut self, edge: u32) -> u32 {
         let service = &self.plan.services[self.plan.edges[edge as usize].callee as usize];
         let (first, count) = (service.instances.start, service.instances.len() as u32);
         let load = |place: u32| {

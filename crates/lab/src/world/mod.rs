@@ -7,12 +7,13 @@ mod agenda;
 mod arena;
 mod calls;
 mod clients;
-mod dice;
+pub(crate) mod dice;
 mod encode;
 mod faults;
 mod guard;
+mod local;
 mod obey;
-mod plan;
+pub(crate) mod plan;
 mod record;
 mod serve;
 mod spans;
@@ -23,6 +24,7 @@ pub use record::Export;
 pub use tally::Second;
 
 use crate::Topology;
+use crate::rival::local::Local;
 use agenda::Agenda;
 use arena::{Arena, Key};
 use dice::Dice;
@@ -62,6 +64,9 @@ pub struct World {
     call_dice: Dice,
     ids: Ids,
     control: Control,
+    /// The policy beside the requests, if there is one.
+    local: Option<Box<dyn Local>>,
+    delays_ns: Vec<u64>,
     arrivals: Arrivals,
     telemetry: Telemetry,
     exports: Vec<Export>,
@@ -141,6 +146,8 @@ impl World {
             call_dice: dice(2),
             ids: Ids { salt: dice(3).bits(), next: 0 },
             control: Control::new(&plan, config.obey),
+            local: None,
+            delays_ns: Vec::new(),
             arrivals: Arrivals::Come,
             telemetry: Telemetry::Kept,
             exports: Vec::new(),
@@ -267,6 +274,7 @@ impl World {
         self.tally.push(std::mem::take(&mut self.second));
         self.report();
         self.obey();
+        self.tell_second();
         self.agenda.put(self.now_ns + SECOND_NS, Event::SecondEnds);
     }
 }

@@ -17,7 +17,7 @@ impl World {
         job.arrived_ns = self.now_ns;
         job.started_ns = self.now_ns;
         if job.phase == Phase::Cancelled {
-            self.jobs.remove(key);
+            self.vanish(key);
             return;
         }
         let (place, trace) = (job.instance, job.baggage.trace);
@@ -25,13 +25,17 @@ impl World {
         let Some(wait) = look(&self.jobs, key, self.start_unix_ns, self.now_ns) else { return };
         let instance = &mut self.instances[place as usize];
         let (queued, busy, workers) = (instance.queue.len(), instance.busy, instance.workers);
+        let length_max = self.plan.services[instance.service as usize].length_max;
         let load = GuardLoad { queued: queued as u32, busy, workers };
         if let Decision::Refuse { retry, .. } = instance.guard.admit(&wait, operation, trace, load) {
             self.refuse(key, retry);
+        } else if let Err(retry) = self.may_enter(key) {
+            self.refuse(key, retry);
         } else if busy < workers {
             self.start(key);
-        } else if queued < self.plan.services[instance.service as usize].length_max {
+        } else if queued < length_max {
             let mut dropped = Vec::new();
+            let instance = &mut self.instances[place as usize];
             instance.queue.push(key, &wait, instance.guard.work_us(), &mut dropped);
             self.drop_all(place, dropped);
         } else {
@@ -52,7 +56,7 @@ impl World {
             let now_ms = (self.start_unix_ns + self.now_ns) / 1_000_000;
             let Some(key) = instance.queue.pop(order, now_ms, &mut dropped) else { break };
             match self.jobs.get(key).map(|job| job.phase) {
-                Some(Phase::Cancelled) => drop(self.jobs.remove(key)),
+                Some(Phase::Cancelled) => self.vanish(key),
                 Some(_) => self.start(key),
                 None => {}
             }
@@ -109,6 +113,11 @@ impl World {
         instance.busy += 1;
         job.started_ns = self.now_ns;
         job.phase = Phase::Working;
+        if job.entered
+            && let Some(local) = &mut self.local
+        {
+            local.begins(job.instance, self.now_ns - job.arrived_ns, self.now_ns);
+        }
         let work_ns = self.work_dice.duration_ns(operation.law, instance.slowness);
         self.agenda.put(self.now_ns + work_ns, Event::WorkDone { job: key });
     }
@@ -231,7 +240,9 @@ impl World {
         if worked {
             instance.guard.completed(job.hold_ns(self.now_ns, &self.plan));
         }
-        let service = &self.plan.services[instance.service as usize];
+        let service = instance.service;
+        self.departs(&job, answer);
+        let service = &self.plan.services[service as usize];
         if self.plan.edges[job.edge as usize].kind == SpanKind::Client {
             if worked && self.calls.get(job.asked_by).is_none() {
                 self.second.wasted += 1;
@@ -241,7 +252,7 @@ impl World {
         }
         // a request that was refused never had a worker; one that only held it for its own work has given it back
         if worked && service.holds == Holds::Request {
-            instance.busy -= 1;
+            self.instances[job.instance as usize].busy -= 1;
             self.take_up_work(job.instance);
         }
     }

@@ -25,8 +25,12 @@ pub(super) struct Job {
     pub(super) baggage: Baggage,
     /// The call that waits for the answer; it may have given up.
     pub(super) asked_by: Key,
+    /// The calling instance; a client and a message have none.
+    pub(super) caller: Option<u32>,
     pub(super) edge: u32,
     pub(super) instance: u32,
+    /// Has the policy beside the requests let it in?
+    pub(super) entered: bool,
     pub(super) attempt: u8,
     pub(super) span: u64,
     pub(super) parent: u64,
@@ -71,6 +75,10 @@ pub(super) struct Pending {
     pub(super) job: Key,
     /// The breaker's, if there is one.
     pub(super) ticket: Option<Ticket>,
+    /// Where this attempt went, if a policy beside the requests wants to know.
+    pub(super) asked: Option<u32>,
+    /// What rode on the answer for it.
+    pub(super) word: Option<u32>,
 }
 
 /// Who waits for a call.

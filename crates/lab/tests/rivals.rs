@@ -1,0 +1,53 @@
+//! Rivals in the world: they lose no request, repeat themselves, and cost nothing where there is none.
+
+use lab::{Policy, Second, Topology, World, WorldConfig, builtin};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// The payment platform at a time at which its provider is slow.
+fn topology() -> Topology {
+    builtin("payments").expect("it comes with the program")
+}
+
+fn run(policy: Policy, seed: u64, seconds: u64) -> World {
+    let mut world = World::new(topology(), WorldConfig { seed, ..WorldConfig::default() });
+    world.protect(policy, seed);
+    world.discard_spans();
+    world.run_until(seconds * SECOND_NS);
+    world
+}
+
+#[test]
+fn every_request_is_offered_once_and_ends_once_under_every_policy() {
+    for policy in Policy::ALL {
+        let mut world = run(policy, 3, 60);
+        world.stop_arrivals();
+        world.run_until(120 * SECOND_NS);
+        let total = world.total();
+        assert_eq!(world.in_flight(), 0, "{}", policy.as_str());
+        assert_eq!(total.offered, total.good + total.failed + total.shed, "{}", policy.as_str());
+        assert!(total.good > 0, "{}", policy.as_str());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_seconds_and_another_does_not() {
+    for policy in Policy::ALL {
+        let tally = |seed| run(policy, seed, 40).tally().to_vec();
+        assert_eq!(tally(5), tally(5), "{}", policy.as_str());
+        assert_ne!(tally(5), tally(6), "{}", policy.as_str());
+    }
+}
+
+#[test]
+fn policies_leave_a_healthy_fleet_alone() {
+    for policy in Policy::ALL {
+        let mut world = World::new(topology().without_faults(), WorldConfig { seed: 2, ..WorldConfig::default() });
+        world.protect(policy, 2);
+        world.discard_spans();
+        world.run_until(60 * SECOND_NS);
+        let total: Second = world.total();
+        let share = total.good as f64 / total.offered as f64;
+        assert!(share > 0.98, "{}: {share} good, {} shed", policy.as_str(), total.shed);
+    }
+}
