@@ -5,14 +5,17 @@
 //! commands give the same bytes.
 //!
 //! - [`Topology`]: what a fleet is, read from TOML; [`builtin`] holds the ones that come with the program.
+//! - [`Scenario`]: a topology that says what counts as success; [`scenario::builtin`] holds the ones that come with it.
 //! - [`World`]: the fleet in motion; spans, guard reports and tallies out, commands in.
 //! - [`generate::Generator`]: a stream of OTLP records at a wanted rate.
 
 pub mod generate;
 pub mod rival;
+pub mod scenario;
 pub mod topology;
 mod world;
 
 pub use rival::Policy;
+pub use scenario::Scenario;
 pub use topology::{Topology, TopologyError, builtin, builtin_names, builtin_toml};
 pub use world::{Export, Second, World, WorldConfig};

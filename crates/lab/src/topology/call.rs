@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// One call in an operation's call graph: `[[service.operation.call]]`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// The callee's name.
@@ -49,6 +50,7 @@ pub struct Call {
 
 /// How a call is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// The caller waits for the answer.

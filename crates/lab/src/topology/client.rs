@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A population of clients that asks for one operation: `[[client]]`. Arrivals are Poisson: they do not wait for answers.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// Its name.
@@ -50,7 +51,7 @@ pub struct Client {
     pub diurnal_period_s: f64,
 }
 
-fn criticality<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Criticality, D::Error> {
+pub(crate) fn criticality<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Criticality, D::Error> {
     let text = String::deserialize(deserializer)?;
     Criticality::parse(&text).ok_or_else(|| {
         serde::de::Error::custom(format!(

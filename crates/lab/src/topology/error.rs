@@ -1,9 +1,11 @@
 //! What is wrong with a topology file: line, fact, and how to mend it.
 
-/// Why a topology cannot be used. Displays line, what is wrong and how to mend it.
+/// Why a topology or a scenario cannot be used. Displays file, line, what is wrong and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}{}", hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
+#[error("{}line {line}: {what}{}", prefix(file), hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
 pub struct TopologyError {
+    /// The file, if the text came from one.
+    pub file: Option<String>,
     /// The line in the file, from 1.
     pub line: usize,
     /// What is wrong.
@@ -14,9 +16,15 @@ pub struct TopologyError {
 
 impl TopologyError {
     /// Something is wrong at a byte of the file.
-    pub(super) fn at(text: &str, at_byte: usize, what: String, hint: Option<String>) -> TopologyError {
+    pub(crate) fn at(text: &str, at_byte: usize, what: String, hint: Option<String>) -> TopologyError {
         let before = text.as_bytes().iter().take(at_byte);
-        TopologyError { line: 1 + before.filter(|byte| **byte == b'\n').count(), what, hint }
+        TopologyError { file: None, line: 1 + before.filter(|byte| **byte == b'\n').count(), what, hint }
+    }
+
+    /// The same, and it was found in `file`.
+    #[must_use]
+    pub fn in_file(self, file: &str) -> TopologyError {
+        TopologyError { file: Some(file.to_owned()), ..self }
     }
 
     /// What the TOML parser says, with a suggestion for a misspelt key or value.
@@ -40,6 +48,10 @@ impl TopologyError {
             .or_else(|| Some(format!("known: {}", known.collect::<Vec<_>>().join(", "))));
         TopologyError::at(text, at_byte, format!("unknown {noun} `{wrong}`"), hint)
     }
+}
+
+fn prefix(file: &Option<String>) -> String {
+    file.as_ref().map_or(String::new(), |file| format!("{file}, "))
 }
 
 /// "did you mean …?", if something known is close.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// A fault on a schedule: `[[fault]]`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What goes wrong.
@@ -36,6 +37,7 @@ pub struct Fault {
 
 /// What can go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// A service's work takes longer.
@@ -48,4 +50,11 @@ pub enum FaultKind {
     PacketLoss,
     /// More requests come.
     Surge,
+}
+
+impl Fault {
+    /// When it is over for the last time, in seconds.
+    pub(crate) fn last_end_s(&self) -> f64 {
+        self.start_s + self.duration_s
+    }
 }

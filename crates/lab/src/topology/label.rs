@@ -37,3 +37,18 @@ impl fmt::Display for Label {
         out.write_str(&self.text)
     }
 }
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Label {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Label".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        String::json_schema(generator)
+    }
+}

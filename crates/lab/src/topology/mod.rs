@@ -13,15 +13,18 @@ mod service;
 
 pub use call::{Call, Way};
 pub use client::Client;
+pub(crate) use client::criticality;
 pub use error::TopologyError;
 pub use fault::{Fault, FaultKind};
 pub use label::Label;
 pub use service::{Balance, Distribution, Holds, Operation, Order, Protocol, Queue, Service, SpanStart};
 
+use crate::scenario::Terms;
 use serde::Deserialize;
 
 /// A fleet, its clients and its faults.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Topology {
     /// The fleet's name; also `deployment.environment.name` of its spans.
@@ -41,10 +44,14 @@ pub struct Topology {
     /// What goes wrong, and when: `[[fault]]`.
     #[serde(default)]
     pub fault: Vec<Fault>,
+    /// What counts as success, which makes the file a scenario: `[scenario]`.
+    #[serde(default)]
+    pub scenario: Option<Terms>,
 }
 
 /// How spans leave the fleet.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
     /// How long an exporter collects spans before it sends them, in milliseconds.

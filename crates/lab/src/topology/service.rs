@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// A service: `[[service]]`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// `service.name`.
@@ -50,6 +51,7 @@ pub struct Service {
 
 /// What a service speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// HTTP; operations are named `GET /route/{id}`.
@@ -63,6 +65,7 @@ pub enum Protocol {
 
 /// What a worker is busy with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Holds {
     /// The whole request, also while it waits for those it calls (a thread per request).
@@ -74,6 +77,7 @@ pub enum Holds {
 
 /// When the server span starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SpanStart {
     /// When a worker takes the request up: the time in the queue shows as the client-minus-server gap.
@@ -85,6 +89,7 @@ pub enum SpanStart {
 
 /// How callers choose an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// In turn.
@@ -98,6 +103,7 @@ pub enum Balance {
 
 /// Where requests wait for a worker.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// Who is next.
@@ -110,6 +116,7 @@ pub struct Queue {
 
 /// Who is next in a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// The oldest.
@@ -121,6 +128,7 @@ pub enum Order {
 
 /// What a service can be asked: `[[service.operation]]`.
 #[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Operation {
     /// `GET /route/{id}`, `package.Service/Method`, `SELECT table` or the name of a queue (see [`Protocol`]).
@@ -146,6 +154,7 @@ pub struct Operation {
 
 /// How work is distributed around its mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Distribution {
     /// Lognormal with mean and coefficient of variation.

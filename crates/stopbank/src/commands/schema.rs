@@ -5,9 +5,9 @@ use crate::exit::Failure;
 use crate::print;
 
 pub(super) fn run(arguments: &Schema) -> Result<(), Failure> {
-    let schemas = control::schemas();
+    let schemas = control::schemas().into_iter().chain(lab::scenario::schemas());
     let Some(folder) = &arguments.out else {
-        let all: serde_json::Map<_, _> = schemas.into_iter().collect();
+        let all: serde_json::Map<_, _> = schemas.collect();
         return Ok(print::json(&all)?);
     };
     std::fs::create_dir_all(folder)?;
