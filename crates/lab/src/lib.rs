@@ -8,11 +8,13 @@
 //! - [`Scenario`]: a topology that says what counts as success; [`scenario::builtin`] holds the ones that come with it.
 //! - [`World`]: the fleet in motion; spans, guard reports and tallies out, commands in.
 //! - [`generate::Generator`]: a stream of OTLP records at a wanted rate.
+//! - [`tunnel::fly`]: a world in closed loop with whoever steers it, the real pipeline among them.
 
 pub mod generate;
 pub mod rival;
 pub mod scenario;
 pub mod topology;
+pub mod tunnel;
 mod world;
 
 pub use rival::Policy;

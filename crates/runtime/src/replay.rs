@@ -1,12 +1,10 @@
-//! The core path without actors, for files: the same reader, watermarks, shard, merger and engine, in event time, as fast
+//! The core path without actors, for files: the same reader, windows and engine, in event time, as fast
 //! as one thread can. The clock is the window's end plus the grace, so the same records give the same effects.
 
 use engine::{Effect, Engine, EngineConfig, Input};
-use model::{NameId, SpanFlags};
+use model::Window;
 use telemetry::{Encoding, Facts, Poison, Reader, ReaderConfig};
-use window::{
-    Admit, Counting, Grace, Merger, MergerConfig, PartitionId, Shard, ShardConfig, WatermarkConfig, Watermarks,
-};
+use window::{Grace, Lane, PartitionId, ShardConfig, WatermarkConfig};
 
 /// All records of files are taken as one partition.
 const FILE: PartitionId = PartitionId { topic: 0, partition: 0 };
@@ -76,14 +74,10 @@ pub struct Replayed<'a> {
 pub struct Replay {
     reader: Reader,
     facts: Facts,
-    watermarks: Watermarks,
-    shard: Shard,
-    merger: Merger,
+    lane: Lane,
     engine: Engine,
     grace_ms: u64,
-    width_ns: u64,
     shift_ns: i64,
-    closed_ns: u64,
     counts: ReplayCounts,
 }
 
@@ -96,18 +90,14 @@ impl Replay {
 
     /// A replay that goes on with an engine, for example one that has learned from a healthy capture.
     pub fn with_engine(config: ReplayConfig, engine: Engine) -> Replay {
-        let merger = MergerConfig { width_ns: config.window.width_ns, ..MergerConfig::default() };
+        let grace = Grace::Fixed { grace_ms: config.grace_ms };
         Replay {
             reader: Reader::new(config.reader),
             facts: Facts::default(),
-            watermarks: Watermarks::new(Grace::Fixed { grace_ms: config.grace_ms }, config.watermark),
-            width_ns: config.window.width_ns,
-            shard: Shard::new(config.window),
-            merger: Merger::with(1, merger),
+            lane: Lane::new(grace, config.watermark, config.window),
             engine,
             grace_ms: u64::from(config.grace_ms),
             shift_ns: 0,
-            closed_ns: 0,
             counts: ReplayCounts::default(),
         }
     }
@@ -133,22 +123,25 @@ impl Replay {
         let read = self.reader.read(encoding, payload, &mut self.facts);
         let spans = read.inspect_err(|_| self.counts.poison += 1)?;
         self.counts.spans += spans as u64;
-        self.observe();
-        if let Some(low_ns) = self.watermarks.low_ns() {
-            self.close(low_ns / self.width_ns * self.width_ns, each);
+        for span in &mut self.facts.spans {
+            span.start_ns = span.start_ns.saturating_add_signed(self.shift_ns);
+            span.end_ns = span.end_ns.saturating_add_signed(self.shift_ns);
         }
+        self.lane.observe(FILE, &self.facts.names, &self.facts.spans, None);
+        let closed = self.lane.close();
+        self.take(closed, each);
         Ok(spans)
     }
 
     /// The input has ended: closes every window.
     pub fn finish(&mut self, each: &mut dyn FnMut(Replayed<'_>)) {
-        let end_ns = self.watermarks.drain().div_ceil(self.width_ns).saturating_mul(self.width_ns);
-        self.close(end_ns, each);
+        let closed = self.lane.drain();
+        self.take(closed, each);
     }
 
     /// What was counted so far.
     pub fn counts(&self) -> ReplayCounts {
-        ReplayCounts { duplicates: self.shard.counters().duplicates, ..self.counts }
+        ReplayCounts { duplicates: self.lane.counters().duplicates, future: self.lane.future(), ..self.counts }
     }
 
     /// The engine as it is now.
@@ -161,40 +154,8 @@ impl Replay {
         self.engine
     }
 
-    fn observe(&mut self) {
-        self.shard.observe(&[], &self.facts.names, Counting::Count);
-        let spans = &mut self.facts.spans;
-        let mut run = Counting::Count;
-        let mut from = 0;
-        for at in 0..spans.len() {
-            let span = &mut spans[at];
-            span.start_ns = span.start_ns.saturating_add_signed(self.shift_ns);
-            span.end_ns = span.end_ns.saturating_add_signed(self.shift_ns);
-            let exporter: NameId = if span.instance.is_some() { span.instance } else { span.service };
-            let how = match self.watermarks.observe(FILE, exporter, span.end_ns, None) {
-                Admit::OnTime => Some(Counting::Count),
-                Admit::Late { watermark_ns } => Some(Counting::Late { watermark_ns }),
-                Admit::Future => {
-                    self.counts.future += u64::from(!span.flags.has(SpanFlags::LINKED));
-                    None
-                }
-            };
-            if how != Some(run) {
-                self.shard.observe(&spans[from..at], &[], run);
-                from = at + usize::from(how.is_none());
-                run = how.unwrap_or(run);
-            }
-        }
-        self.shard.observe(&spans[from..], &[], run);
-    }
-
-    fn close(&mut self, until_ns: u64, each: &mut dyn FnMut(Replayed<'_>)) {
-        if until_ns <= self.closed_ns {
-            return;
-        }
-        self.closed_ns = until_ns;
-        let parts = self.shard.close_until(until_ns);
-        for window in self.merger.push(0, parts, until_ns) {
+    fn take(&mut self, closed: Vec<Window>, each: &mut dyn FnMut(Replayed<'_>)) {
+        for window in closed {
             self.counts.windows += 1;
             self.counts.late += window.late;
             self.counts.calls += window.edges.iter().map(|row| row.calls.0).sum::<u64>().div_ceil(1024);

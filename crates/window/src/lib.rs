@@ -11,6 +11,7 @@ mod shard;
 
 mod config;
 mod grace;
+mod lane;
 mod merger;
 mod names;
 mod opens;
@@ -22,6 +23,7 @@ mod watermark;
 
 pub use config::{Counting, Labels, ShardConfig};
 pub use grace::{Grace, GraceChange};
+pub use lane::Lane;
 pub use merger::{Merger, MergerConfig};
 pub use part::Part;
 pub use shard::{Shard, ShardCounters};

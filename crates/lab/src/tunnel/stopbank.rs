@@ -1,0 +1,99 @@
+//! The real pipeline as a pilot: decoder, windows and engine, in one thread and in virtual time.
+
+use super::{Pilot, Seen};
+use engine::{Effect, Engine, EngineConfig, Input};
+use model::{GraphView, Mode};
+use telemetry::{Encoding, Facts, Reader, ReaderConfig};
+use window::{Grace, Labels, Lane, PartitionId, ShardConfig, WatermarkConfig};
+
+/// All telemetry of a world comes by one partition.
+const PARTITION: PartitionId = PartitionId { topic: 0, partition: 0 };
+
+/// What the pipeline is told.
+#[derive(Clone, Debug)]
+pub struct StopbankConfig {
+    /// The decoder's budgets, and how services are named.
+    pub reader: ReaderConfig,
+    /// How long a window waits for spans that are still on their way.
+    pub grace: Grace,
+    /// Bounds of the watermarks.
+    pub watermark: WatermarkConfig,
+    /// Windows, pairing and caps.
+    pub window: ShardConfig,
+    /// The engine.
+    pub engine: EngineConfig,
+}
+
+impl Default for StopbankConfig {
+    /// As `run` has it, but it acts, follows every flow, and believes what spans say of criticality: the edge of a
+    /// simulated fleet is its own.
+    fn default() -> Self {
+        StopbankConfig {
+            reader: ReaderConfig::default(),
+            grace: Grace::default(),
+            watermark: WatermarkConfig::default(),
+            window: ShardConfig { flow_sample: 1, labels: Labels::Trusted, ..ShardConfig::default() },
+            engine: EngineConfig { domain: super::DOMAIN.to_owned(), mode: Mode::Act, ..EngineConfig::default() },
+        }
+    }
+}
+
+/// The pipeline.
+pub struct Stopbank {
+    reader: Reader,
+    facts: Facts,
+    lane: Lane,
+    engine: Engine,
+    bytes: Vec<u8>,
+}
+
+impl Stopbank {
+    /// A pipeline that knows nothing yet.
+    pub fn new(config: StopbankConfig) -> Stopbank {
+        Stopbank {
+            reader: Reader::new(config.reader),
+            facts: Facts::default(),
+            lane: Lane::new(config.grace, config.watermark, config.window),
+            engine: Engine::new(config.engine),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// The engine as it is now.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl Pilot for Stopbank {
+    fn name(&self) -> &str {
+        "stopbank"
+    }
+
+    fn reads(&self) -> bool {
+        true
+    }
+
+    fn step(&mut self, seen: &Seen<'_>) -> Vec<Effect> {
+        let mut effects = self.engine.apply(&Input::Tick { now_ms: seen.now_ms });
+        for report in seen.reports {
+            effects.extend(self.engine.apply(&Input::Report(report.clone())));
+        }
+        for arrived in seen.exports {
+            self.bytes.clear();
+            arrived.export.encode_into(Encoding::OtlpProto, &mut self.bytes);
+            self.facts.clear();
+            let read = self.reader.read(Encoding::OtlpProto, &self.bytes, &mut self.facts);
+            read.expect("the record was written by our own encoder, within the budgets");
+            self.lane.observe(PARTITION, &self.facts.names, &self.facts.spans, Some(arrived.at_ms));
+        }
+        for window in self.lane.close() {
+            effects.extend(self.engine.apply(&Input::Window(window)));
+        }
+        effects
+    }
+
+    fn view(&self) -> Option<GraphView> {
+        Some(self.engine.view())
+    }
+}
