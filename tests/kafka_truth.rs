@@ -1,13 +1,19 @@
 //! Promise: what stopbank says of Kafka is true on a real Apache Kafka: transactions, positions in transactions, fencing,
 //! epochs, hand-over, TLS and logins, and the topics' policies. `scripts/kafka` starts the broker.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kafka::testing::{Broker, real_broker};
 use kafka::{
     Claim, ClaimEvent, Claims, ClaimsConfig, Connection, Edge, Error, Isolation, Outgoing, Position, Positions,
     Provision, RecordRef, Sink, SinkConfig, SinkError, Source, SourceConfig, SourceEvent, Start, Step, Tail,
     TailConfig, Telemetry, TopicPartition, TopicState, Topics, Writer, WriterConfig, check, ensure_topics,
 };
-use std::time::{Duration, Instant};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -268,6 +274,74 @@ fn every_login_works_over_tls_for_reading_and_writing() {
     let token = [("enable.sasl.oauthbearer.unsecure.jwt", "true"), ("sasl.oauthbearer.config", "principal=stopbank")];
     unsecured.properties.extend(token.map(|(name, value)| (name.to_owned(), value.to_owned())));
     round_trip(broker, &unsecured, "OAUTHBEARER");
+}
+
+#[test]
+fn tokens_of_an_openid_provider_let_us_in_and_its_refusal_is_told() {
+    let broker = broker!();
+    let provider = Provider::start();
+    let mut connection = broker.sasl.connection("OAUTHBEARER");
+    connection.properties.retain(|name, _| !matches!(name.as_str(), "sasl.username" | "sasl.password"));
+    let login = [
+        ("sasl.oauthbearer.method", "oidc"),
+        ("sasl.oauthbearer.token.endpoint.url", provider.url.as_str()),
+        ("sasl.oauthbearer.client.id", "stopbank"),
+        ("sasl.oauthbearer.client.secret", "right:secret"),
+        ("sasl.oauthbearer.scope", "kafka telemetry"),
+    ];
+    connection.properties.extend(login.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    round_trip(broker, &connection, "OIDC");
+    assert!(provider.given.load(Ordering::Relaxed) >= 4, "every client fetched a token of its own");
+
+    connection.properties.insert("sasl.oauthbearer.client.secret".to_owned(), "wrong".to_owned());
+    let refused = check(&connection, &broker.topics("refused"), PATIENCE).expect_err("the secret is wrong");
+    assert!(matches!(&refused, Error::Login { reason, .. } if reason.contains("invalid_client")), "{refused}");
+}
+
+/// A token endpoint on loopback that gives unsecured tokens, as the test broker takes them, to whoever knows the secret.
+struct Provider {
+    url: String,
+    given: Arc<AtomicUsize>,
+}
+
+impl Provider {
+    fn start() -> Provider {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/token", listener.local_addr().expect("it is bound"));
+        let given = Arc::new(AtomicUsize::new(0));
+        let count = given.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                serve_token(stream, &count);
+            }
+        });
+        Provider { url, given }
+    }
+}
+
+fn serve_token(mut stream: TcpStream, given: &AtomicUsize) {
+    const FORM: &str = "grant_type=client_credentials&scope=kafka%20telemetry";
+    let (mut request, mut bytes) = (String::new(), [0; 4096]);
+    while !request.ends_with(FORM) {
+        match stream.read(&mut bytes) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => request.push_str(&String::from_utf8_lossy(&bytes[..count])),
+        }
+    }
+    // `stopbank:right%3Asecret`: both halves are form-encoded first (RFC 6749, section 2.3.1).
+    let known = request.contains("Basic c3RvcGJhbms6cmlnaHQlM0FzZWNyZXQ=") && request.ends_with(FORM);
+    let (status, body) = if known {
+        given.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let claims = format!("{{\"sub\":\"stopbank\",\"iat\":{now},\"exp\":{},\"scope\":\"kafka\"}}", now + 600);
+        let token = format!("{}.{}.", part("{\"alg\":\"none\"}"), part(&claims));
+        ("200 OK", format!("{{\"access_token\":\"{token}\",\"token_type\":\"Bearer\",\"expires_in\":600}}"))
+    } else {
+        ("401 Unauthorized", "{\"error\":\"invalid_client\"}".to_owned())
+    };
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    stream.write_all(answer.as_bytes()).expect("the client listens");
 }
 
 /// Sink, source, tail, writer and admin client, all through `connection`.

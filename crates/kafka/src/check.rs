@@ -24,7 +24,7 @@ pub struct Checked {
 /// [`Error::Property`], [`Error::Unreachable`], [`Error::Login`], [`Error::Denied`], with what to mend.
 pub fn check(connection: &Connection, topics: &Topics, timeout: Duration) -> Result<Checked, Error> {
     let admin = Admin::connect(connection, timeout)?;
-    let heard = Heard::default();
+    let heard = connection.producer_context()?;
     let producer: ThreadedProducer<Heard> = connection
         .producer_config(&[])?
         .create_with_context(heard.clone())

@@ -100,7 +100,7 @@ impl Claims {
         defaults.extend(config.instance.iter().map(|instance| ("group.instance.id", instance.clone())));
         let consumer: BaseConsumer<Election> = connection
             .consumer_config(&defaults)?
-            .create_with_context(Election::default())
+            .create_with_context(Election::hearing(connection.consumer_context()?))
             .map_err(|error| connection.refused(&error))?;
         let poll = || drop(consumer.poll(Duration::ZERO));
         let metadata = connection.reach(consumer.client(), &consumer.context().heard, Some(topic), REACH, &poll)?;

@@ -1,6 +1,7 @@
 //! How to reach the brokers: the list, and librdkafka properties for consumers and producers.
 
 use crate::heard::Heard;
+use crate::oidc::{self, Oidc};
 use crate::properties::{self, Reader};
 use crate::{Error, Properties};
 use rdkafka::client::Client;
@@ -47,7 +48,8 @@ impl Connection {
         }
         properties::validate(&self.properties, Reader::Both)?;
         properties::validate(&self.consumer, Reader::Consumer)?;
-        properties::validate(&self.producer, Reader::Producer)
+        properties::validate(&self.producer, Reader::Producer)?;
+        self.consumer_context().and(self.producer_context()).map(drop)
     }
 
     /// A consumer's configuration: `defaults`, over them the user's properties.
@@ -60,6 +62,22 @@ impl Connection {
         self.config(&self.producer, Reader::Producer, defaults)
     }
 
+    /// What a consumer's threads tell, and its tokens if it logs in with such.
+    pub(crate) fn consumer_context(&self) -> Result<Heard, Error> {
+        self.context(&self.consumer)
+    }
+
+    /// The same for a producer.
+    pub(crate) fn producer_context(&self) -> Result<Heard, Error> {
+        self.context(&self.producer)
+    }
+
+    fn context(&self, own: &Properties) -> Result<Heard, Error> {
+        let mut all = self.properties.clone();
+        all.extend(own.clone());
+        Ok(Heard::with_tokens(Oidc::of(&all)?))
+    }
+
     fn config(&self, own: &Properties, side: Reader, defaults: &[(&str, String)]) -> Result<ClientConfig, Error> {
         self.validate()?;
         let mut config = ClientConfig::new();
@@ -68,7 +86,8 @@ impl Connection {
             config.set(*name, value);
         }
         for (name, value) in self.properties.iter().chain(own) {
-            if properties::reader(name).is_none_or(|reader| reader == Reader::Both || reader == side) {
+            let elsewhere = oidc::is_ours(name);
+            if !elsewhere && properties::reader(name).is_none_or(|reader| reader == Reader::Both || reader == side) {
                 config.set(name, value);
             }
         }

@@ -2,7 +2,8 @@
 //!
 //! librdkafka tells these only to whoever polls the client; the contexts here write them down for the code that called.
 
-use rdkafka::ClientContext;
+use crate::oidc::Oidc;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -39,14 +40,28 @@ pub(crate) struct Seen {
 }
 
 /// Shared by a client's threads and the code that uses the client.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Heard(Arc<Mutex<Said>>);
+#[derive(Clone, Default)]
+pub(crate) struct Heard {
+    said: Arc<Mutex<Said>>,
+    tokens: Option<Arc<Oidc>>,
+}
 
 impl Heard {
+    /// Of a client that logs in with tokens from there.
+    pub(crate) fn with_tokens(tokens: Option<Arc<Oidc>>) -> Heard {
+        Heard { tokens, ..Heard::default() }
+    }
+
+    /// A token for the login, when the client asks for one. A failure is also the reason why nobody lets us in.
+    pub(crate) fn token(&self) -> Result<OAuthToken, String> {
+        let tokens = self.tokens.as_ref().ok_or("`sasl.oauthbearer.method=oidc` and its properties are not set")?;
+        tokens.token().inspect_err(|why| self.said().login = Some(why.clone()))
+    }
+
     /// What was said so far.
     pub(crate) fn said(&self) -> MutexGuard<'_, Said> {
         // A panic elsewhere leaves nothing half-written here that could mislead.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last reason, or a word for having none.
@@ -55,7 +70,7 @@ impl Heard {
         said.login.clone().or_else(|| said.reason.clone()).unwrap_or_else(|| "no connection was made".to_owned())
     }
 
-    fn error(&self, error: &KafkaError, reason: &str) {
+    pub(crate) fn hear_error(&self, error: &KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
         let mut said = self.said();
         match code {
@@ -73,7 +88,7 @@ impl Heard {
         tracing::debug!(target: "librdkafka", %code, reason, "client error");
     }
 
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+    pub(crate) fn hear_log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
         match level {
             // Failing connections come once as a log line and once as an error; the events tell them to the operator.
@@ -87,7 +102,7 @@ impl Heard {
         }
     }
 
-    fn statistics(&self, statistics: &Statistics) {
+    pub(crate) fn hear_statistics(&self, statistics: &Statistics) {
         let up = statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
         let partitions = statistics.topics.values().flat_map(|topic| {
             topic.partitions.values().map(|partition| Seen {
@@ -113,19 +128,39 @@ fn shorten(reason: &str) -> String {
     reason.split(" (after ").next().unwrap_or(reason).trim().to_owned()
 }
 
-impl ClientContext for Heard {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        Heard::log(self, level, facility, text);
-    }
+/// A context whose field `heard` hears everything.
+macro_rules! hears {
+    ($context:ty) => {
+        hears!($context, heard);
+    };
+    ($context:ty, $($heard:ident)?) => {
+        impl rdkafka::ClientContext for $context {
+            const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        Heard::error(self, &error, reason);
-    }
+            fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, text: &str) {
+                self$(.$heard)?.hear_log(level, facility, text);
+            }
 
-    fn stats(&self, statistics: Statistics) {
-        self.statistics(&statistics);
-    }
+            fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+                self$(.$heard)?.hear_error(&error, reason);
+            }
+
+            fn stats(&self, statistics: rdkafka::statistics::Statistics) {
+                self$(.$heard)?.hear_statistics(&statistics);
+            }
+
+            fn generate_oauth_token(
+                &self,
+                _config: Option<&str>,
+            ) -> Result<rdkafka::client::OAuthToken, Box<dyn std::error::Error>> {
+                Ok(self$(.$heard)?.token()?)
+            }
+        }
+    };
 }
+pub(crate) use hears;
+
+hears!(Heard,);
 
 impl ConsumerContext for Heard {}
 

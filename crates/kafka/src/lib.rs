@@ -11,6 +11,7 @@ mod dead_letter;
 mod embedded;
 mod error;
 mod heard;
+mod oidc;
 mod partition;
 mod properties;
 mod record;

@@ -6,7 +6,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use crate::Error;
+use crate::{Error, oidc};
 use names::NAMES;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -95,6 +95,10 @@ pub(crate) fn validate(properties: &Properties, wanted: Reader) -> Result<(), Er
                 return refuse("only consumers read it; put it among the consumer's properties".to_owned());
             }
             _ => {}
+        }
+        if oidc::is_ours(name) {
+            oidc::validate(name, value).or_else(refuse)?;
+            continue;
         }
         let mut config = ClientConfig::new();
         config.set(name, value);

@@ -55,7 +55,7 @@ impl Sink {
             defaults.push(("transactional.id", config.transactional_id.clone()));
             defaults.push(("transaction.timeout.ms", config.transaction_timeout_ms.max(config.timeout_ms).to_string()));
         }
-        let acks = Acks::default();
+        let acks = Acks::hearing(connection.producer_context()?);
         let heard = acks.heard.clone();
         let producer: ThreadedProducer<Acks> = connection
             .producer_config(&defaults)?
@@ -71,7 +71,7 @@ impl Sink {
         }
         let group: BaseConsumer<Heard> = connection
             .consumer_config(&[("group.id", config.group.clone()), ("enable.auto.commit", "false".to_owned())])?
-            .create_with_context(Heard::default())
+            .create_with_context(connection.consumer_context()?)
             .map_err(|error| connection.refused(&error))?;
         let no_group = || Error::Property { name: "group".to_owned(), reason: "give the group a name".to_owned() };
         let metadata = group.group_metadata().ok_or_else(no_group)?;

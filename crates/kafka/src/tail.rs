@@ -88,7 +88,7 @@ impl Tail {
         ];
         let consumer: BaseConsumer<Heard> = connection
             .consumer_config(&defaults)?
-            .create_with_context(Heard::default())
+            .create_with_context(connection.consumer_context()?)
             .map_err(|error| connection.refused(&error))?;
         let poll = || drop(consumer.poll(Duration::ZERO));
         let metadata = connection.reach(consumer.client(), consumer.context(), Some(topic), REACH, &poll)?;

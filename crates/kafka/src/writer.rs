@@ -1,13 +1,11 @@
 //! A plain writer: idempotent, lz4, batched; for `generate`, guards' reports, people's orders and dead letters.
 
 use crate::connection::REACH;
-use crate::heard::Heard;
+use crate::heard::{Heard, hears};
 use crate::sink::base_record;
 use crate::{Connection, Error, Outgoing};
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::{ClientContext, statistics::Statistics};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,7 +66,7 @@ impl Writer {
             ("queue.buffering.max.messages", "1000000".to_owned()),
             ("message.timeout.ms", config.timeout_ms.to_string()),
         ];
-        let count = Count::default();
+        let count = Count { heard: connection.producer_context()?, ..Count::default() };
         let heard = count.heard.clone();
         let producer: ThreadedProducer<Count> = connection
             .producer_config(&defaults)?
@@ -153,19 +151,7 @@ struct Count {
     last_error: Mutex<Option<String>>,
 }
 
-impl ClientContext for Count {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        ClientContext::log(&self.heard, level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        ClientContext::error(&self.heard, error, reason);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        ClientContext::stats(&self.heard, statistics);
-    }
-}
+hears!(Count);
 
 impl ProducerContext for Count {
     type DeliveryOpaque = ();

@@ -2,13 +2,12 @@
 //! has stopped.
 
 use super::ClaimEvent;
-use crate::heard::Heard;
+use crate::heard::{Heard, hears};
 use crate::{Connection, Error};
-use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, TopicPartitionList, statistics::Statistics};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +31,10 @@ struct State {
 }
 
 impl Election {
+    pub(super) fn hearing(heard: Heard) -> Election {
+        Election { heard, ..Election::default() }
+    }
+
     pub(super) fn take_event(&self) -> Option<ClaimEvent> {
         self.state().events.pop_front()
     }
@@ -125,19 +128,7 @@ fn log_failure(result: KafkaResult<()>) {
     }
 }
 
-impl ClientContext for Election {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        ClientContext::log(&self.heard, level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        ClientContext::error(&self.heard, error, reason);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        ClientContext::stats(&self.heard, statistics);
-    }
-}
+hears!(Election);
 
 impl ConsumerContext for Election {
     fn rebalance(&self, consumer: &BaseConsumer<Election>, why: RDKafkaRespErr, list: &mut TopicPartitionList) {

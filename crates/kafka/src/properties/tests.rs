@@ -76,6 +76,9 @@ fn secrets_are_hidden_and_the_rest_is_shown() {
 
 #[test]
 fn tls_and_every_sasl_mechanism_are_built_in() {
+    validate(&one("sasl.oauthbearer.method", "oidc"), Reader::Both).expect("tokens of a provider");
+    let said = refusal("sasl.oauthbearer.method", "odic", Reader::Both);
+    assert!(said.contains("oidc"), "{said}");
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] {
         let mut properties = one("sasl.mechanism", mechanism);
         properties.extend(one("security.protocol", "SASL_SSL"));
@@ -85,6 +88,6 @@ fn tls_and_every_sasl_mechanism_are_built_in() {
 
 #[test]
 fn what_this_build_leaves_out_is_said_plainly() {
-    let said = refusal("sasl.oauthbearer.method", "oidc", Reader::Both);
+    let said = refusal("sasl.oauthbearer.extensions", "logicalCluster=lkc-1", Reader::Both);
     assert!(said.contains("libcurl"), "{said}");
 }

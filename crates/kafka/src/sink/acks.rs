@@ -1,12 +1,10 @@
 //! Collects the broker's answer to every record of the present step.
 
 use crate::Placed;
-use crate::heard::Heard;
-use rdkafka::config::RDKafkaLogLevel;
+use crate::heard::{Heard, hears};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
-use rdkafka::{ClientContext, statistics::Statistics};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -26,6 +24,10 @@ struct Pending {
 }
 
 impl Acks {
+    pub(super) fn hearing(heard: Heard) -> Acks {
+        Acks { heard, ..Acks::default() }
+    }
+
     /// From now on answers to `step` are collected, others are dropped.
     pub(super) fn begin(&self, step: u64, records: usize) {
         let answers = std::iter::repeat_with(|| None).take(records).collect();
@@ -43,19 +45,7 @@ impl Acks {
     }
 }
 
-impl ClientContext for Acks {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        ClientContext::log(&self.heard, level, facility, text);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        ClientContext::error(&self.heard, error, reason);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        ClientContext::stats(&self.heard, statistics);
-    }
-}
+hears!(Acks);
 
 impl ProducerContext for Acks {
     /// The step's number and the record's place in it.

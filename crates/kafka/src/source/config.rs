@@ -105,6 +105,6 @@ pub(super) fn consumer(config: &SourceConfig) -> Result<BaseConsumer<Heard>, Err
     ];
     connection
         .consumer_config(&defaults)?
-        .create_with_context(Heard::default())
+        .create_with_context(connection.consumer_context()?)
         .map_err(|error| connection.refused(&error))
 }

@@ -23,11 +23,11 @@ impl<'a> Admin<'a> {
     pub(crate) fn connect(connection: &'a Connection, timeout: Duration) -> Result<Admin<'a>, Error> {
         let refused = |error: KafkaError| connection.refused(&error);
         let probe: BaseConsumer<Heard> =
-            connection.consumer_config(&[])?.create_with_context(Heard::default()).map_err(refused)?;
+            connection.consumer_config(&[])?.create_with_context(connection.consumer_context()?).map_err(refused)?;
         let poll = || drop(probe.poll(Duration::ZERO));
         connection.reach(probe.client(), probe.context(), None, timeout, &poll)?;
         let config = connection.producer_config(&[])?;
-        let admin = config.create_with_context(Heard::default()).map_err(refused)?;
+        let admin = config.create_with_context(connection.producer_context()?).map_err(refused)?;
         Ok(Admin { connection, probe, admin, timeout })
     }
 
