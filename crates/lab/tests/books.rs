@@ -9,9 +9,18 @@ fn world(topology: Topology, seed: u64) -> World {
     World::new(topology, WorldConfig { seed, start_unix_ns: 1_750_000_000 * SECOND_NS, obey: true })
 }
 
-/// A fleet in which everything happens at once: faults of each kind, cancellations, budgets, small queues.
+/// A fleet in which everything happens at once: faults of each kind, cancellations, budgets, small queues, pools, caches,
+/// locks, garbage, probes, an autoscaler.
 const TROUBLED: &str = r#"
 name = "troubled"
+[telemetry]
+delay_ms = 100
+jitter_ms = 50
+loss = 0.05
+skew_ms = 20
+[control]
+delay_ms = 100
+loss = 0.1
 [[client]]
 name = "all"
 to = "front"
@@ -52,6 +61,13 @@ way = "produce"
 [[service]]
 name = "left"
 workers = 6
+zones = ["zone-a", "zone-b"]
+contention = 0.02
+gc = { heap = 150, pause_ms = 10.0, live_us = 100.0 }
+warm_up = { time_s = 3.0, factor = 3.0 }
+cache = { hit_share = 0.5, keys = 300, ttl_s = 30.0 }
+autoscale = { min = 1, max = 4, target = 0.7, start_s = 2.0, every_s = 2.0, down_s = 6.0 }
+liveness = { delay_ms = 700, restart_s = 2.0 }
 adaptive_limit = true
 balance = "least_of_two"
 instances = 2
@@ -64,6 +80,18 @@ error_share = 0.05
 to = "store"
 timeout_ms = 30
 cancel = true
+optional = true
+[[service.operation.call]]
+to = "store"
+when = "failed"
+timeout_ms = 30
+[[service.operation.call]]
+to = "store"
+when = "miss"
+timeout_ms = 60
+[[service.pool]]
+to = "store"
+connections = 3
 [[service]]
 name = "right"
 workers = 8
@@ -77,9 +105,12 @@ mean_us = 15000
 name = "store"
 workers = 8
 protocol = "database"
+handover_us = 20
+queue = { order = "lifo", drop_expired = true }
 [[service.operation]]
 name = "SELECT things"
-mean_us = 9000
+mean_us = 8000
+lock_us = 500
 [[service]]
 name = "mail"
 workers = 1
@@ -111,6 +142,72 @@ service = "store"
 share = 0.5
 start_s = 10
 duration_s = 4
+[[fault]]
+kind = "gray"
+service = "right"
+share = 0.3
+start_s = 12
+duration_s = 4
+[[fault]]
+kind = "cache_flush"
+service = "left"
+share = 0.8
+start_s = 13
+duration_s = 1
+[[fault]]
+kind = "lock"
+service = "store"
+start_s = 15
+duration_s = 0.5
+random = true
+every_s = 4
+until_s = 32
+[[fault]]
+kind = "deploy"
+service = "left"
+version = "2"
+factor = 1.5
+share = 0.2
+part = 0.5
+step_s = 1
+start_s = 16
+duration_s = 6
+[[fault]]
+kind = "crash"
+service = "front"
+instance = 0
+start_s = 18
+duration_s = 1
+every_s = 3
+until_s = 27
+[[fault]]
+kind = "crash"
+service = "mail"
+start_s = 20
+duration_s = 2
+[[fault]]
+kind = "zone_loss"
+zone = "zone-b"
+detect_s = 1
+start_s = 23
+duration_s = 4
+[[fault]]
+kind = "zone_loss"
+zone = "zone-a"
+start_s = 33
+duration_s = 2
+[[fault]]
+kind = "flash_crowd"
+factor = 3
+step_s = 1
+start_s = 26
+duration_s = 6
+[[fault]]
+kind = "slow"
+service = "right"
+factor = 3
+start_s = 28
+duration_s = 3
 "#;
 
 #[test]
@@ -142,7 +239,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
         let mut bytes = Vec::new();
         let mut reports = Vec::new();
         for step in 1..=steps {
-            world.run_until(12 * SECOND_NS * step / steps);
+            world.run_until(30 * SECOND_NS * step / steps);
             world.take_exports().iter().for_each(|export| export.encode_into(Encoding::OtlpProto, &mut bytes));
             reports.extend(world.take_reports());
         }
@@ -160,6 +257,7 @@ fn faults_leave_nothing_behind() {
     // without anything that could keep trouble alive by itself, and with room to spare
     let calm =
         TROUBLED.replace("retries", "# retries").replace("breaker", "# breaker").replace("adaptive", "# adaptive");
+    let calm = calm.replace("gc =", "# gc =").replace("autoscale", "# autoscale").replace("liveness", "# liveness");
     let calm = calm.replace("timeout_ms = ", "timeout_ms = 1");
     let mut troubled = Topology::from_toml(&calm).expect("the topology is right");
     troubled.service.iter_mut().for_each(|service| service.workers *= 4);

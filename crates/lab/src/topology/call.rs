@@ -16,6 +16,9 @@ pub struct Call {
     /// A call that waits for its answer, or a message that does not.
     #[serde(default)]
     pub way: Way,
+    /// When it is made.
+    #[serde(default)]
+    pub when: When,
     /// Begins together with the call before it instead of after it.
     #[serde(default)]
     pub parallel: bool,
@@ -46,6 +49,20 @@ pub struct Call {
     /// Does a caller that gives up cancel the work? If not, the callee goes on with it for nobody.
     #[serde(default)]
     pub cancel: bool,
+}
+
+/// When a call is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// Each time, as far as its probability goes.
+    #[default]
+    Always,
+    /// Only if the service's cache does not hold the answer.
+    Miss,
+    /// Only if an optional call just before it has failed: a fallback.
+    Failed,
 }
 
 /// How a call is made.

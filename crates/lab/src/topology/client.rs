@@ -37,6 +37,9 @@ pub struct Client {
     /// The share of each wait that is drawn by chance, 0 to 1.
     #[serde(default = "default_jitter")]
     pub jitter: f64,
+    /// Retries at most as this share of first attempts, over all of these clients; without it, any number.
+    #[serde(default)]
+    pub retry_budget: Option<f64>,
     /// Does a client that gives up cancel its request?
     #[serde(default)]
     pub cancel: bool,
@@ -49,6 +52,12 @@ pub struct Client {
     /// How long one swing takes, in seconds.
     #[serde(default = "default_period_s")]
     pub diurnal_period_s: f64,
+    /// Nobody comes before, in seconds: a batch job has its time.
+    #[serde(default)]
+    pub from_s: f64,
+    /// Nobody comes after, in seconds.
+    #[serde(default)]
+    pub until_s: Option<f64>,
 }
 
 pub(crate) fn criticality<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Criticality, D::Error> {

@@ -8,15 +8,19 @@ mod check;
 mod client;
 mod error;
 mod fault;
+mod fleet;
 mod label;
+mod load;
 mod service;
 
-pub use call::{Call, Way};
+pub use call::{Call, Way, When};
 pub use client::Client;
 pub(crate) use client::criticality;
 pub use error::TopologyError;
 pub use fault::{Fault, FaultKind};
+pub use fleet::{Autoscale, Liveness, Pool};
 pub use label::Label;
+pub use load::{Cache, Gc, WarmUp};
 pub use service::{Balance, Distribution, Holds, Operation, Order, Protocol, Queue, Service, SpanStart};
 
 use crate::scenario::Terms;
@@ -35,6 +39,9 @@ pub struct Topology {
     /// How spans leave the fleet: `[telemetry]`.
     #[serde(default)]
     pub telemetry: Telemetry,
+    /// How commands reach the guards: `[control]`.
+    #[serde(default)]
+    pub control: Control,
     /// The services: `[[service]]`.
     #[serde(default)]
     pub service: Vec<Service>,
@@ -62,11 +69,41 @@ pub struct Telemetry {
     pub sample: f64,
     /// Do client spans say their attempt number (`http.request.resend_count`)?
     pub attempt_numbers: bool,
+    /// How long a batch takes from the exporter to the topic, in milliseconds.
+    pub delay_ms: f64,
+    /// A part of that time that is drawn for each batch (exponential, with this mean), in milliseconds.
+    pub jitter_ms: f64,
+    /// The share of batches that never arrive, 0 to 1.
+    pub loss: f64,
+    /// Clocks of instances are wrong by up to so much, either way, in milliseconds.
+    pub skew_ms: f64,
+}
+
+/// How commands reach the guards, and reports the engine.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Control {
+    /// How long a command takes to a guard, on average, in milliseconds; each guard hears it at a time of its own.
+    pub delay_ms: f64,
+    /// The share of guards that do not hear a command, drawn for each, 0 to 1. Leases are renewed, so the next may arrive.
+    pub loss: f64,
+    /// The share of reports that are lost, 0 to 1.
+    pub report_loss: f64,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Telemetry { flush_ms: 500, batch_max: 512, sample: 1.0, attempt_numbers: true }
+        Telemetry {
+            flush_ms: 500,
+            batch_max: 512,
+            sample: 1.0,
+            attempt_numbers: true,
+            delay_ms: 0.0,
+            jitter_ms: 0.0,
+            loss: 0.0,
+            skew_ms: 0.0,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Services: instances, workers, queues, and what their operations cost.
 
-use super::{Call, Label};
+use super::{Autoscale, Cache, Call, Gc, Label, Liveness, Pool, WarmUp};
 use serde::Deserialize;
 
 /// A service: `[[service]]`.
@@ -45,6 +45,36 @@ pub struct Service {
     /// `db.system.name` of a database, `messaging.system` of what it consumes.
     #[serde(default)]
     pub system: Option<String>,
+    /// Each further request at work makes all work so much longer: 0.01 is 1 %. This bounds throughput (the σ of Gunther's
+    /// universal scalability law, 1993).
+    #[serde(default)]
+    pub contention: f64,
+    /// Each further pair of requests at work makes all work so much longer, so that with too many of them throughput falls:
+    /// thrashing (the κ of the same law).
+    #[serde(default)]
+    pub coherency: f64,
+    /// While requests wait for the lock of [`Operation::lock_us`], each that waits makes every hand-over so much longer,
+    /// in microseconds (a convoy).
+    #[serde(default)]
+    pub handover_us: f64,
+    /// Garbage collection, if it stops the process.
+    #[serde(default)]
+    pub gc: Option<Gc>,
+    /// How it is after a start.
+    #[serde(default)]
+    pub warm_up: Option<WarmUp>,
+    /// The cache of each instance.
+    #[serde(default)]
+    pub cache: Option<Cache>,
+    /// Who changes the number of instances.
+    #[serde(default)]
+    pub autoscale: Option<Autoscale>,
+    /// Who kills instances that do not answer.
+    #[serde(default)]
+    pub liveness: Option<Liveness>,
+    /// Connections of each instance: `[[service.pool]]`.
+    #[serde(default)]
+    pub pool: Vec<Pool>,
     /// What it can be asked: `[[service.operation]]`.
     pub operation: Vec<Operation>,
 }
@@ -112,6 +142,9 @@ pub struct Queue {
     /// How many may wait in one instance; without it, any number. What comes to a full queue is refused with 503.
     #[serde(default)]
     pub length: Option<u32>,
+    /// Is a request whose deadline has passed dropped, free of cost, instead of being taken up?
+    #[serde(default)]
+    pub drop_expired: bool,
 }
 
 /// Who is next in a queue.
@@ -144,6 +177,9 @@ pub struct Operation {
     /// The share of requests that fail with 500 by themselves.
     #[serde(default)]
     pub error_share: f64,
+    /// The part of its work that only one request of an instance can do at a time, after the rest, in microseconds.
+    #[serde(default)]
+    pub lock_us: f64,
     /// Emits an internal span of this name around its own work.
     #[serde(default)]
     pub internal_span: Option<String>,

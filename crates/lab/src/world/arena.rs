@@ -60,6 +60,14 @@ impl<T> Arena<T> {
         Some(value)
     }
 
+    /// The keys of the values that are `wanted`, in the order of their places.
+    pub(super) fn keys(&self, wanted: impl Fn(&T) -> bool) -> Vec<Key> {
+        let used = self.slots.iter().zip(0u32..);
+        used.filter(|(slot, _)| slot.value.as_ref().is_some_and(&wanted))
+            .map(|(slot, index)| Key { index, generation: slot.generation })
+            .collect()
+    }
+
     /// The value stays, its key changes: the old key finds nothing any more.
     pub(super) fn renew(&mut self, key: Key) -> Key {
         match self.slots.get_mut(key.index as usize) {

@@ -12,8 +12,8 @@ use model::Failure;
 impl World {
     /// Begins a call. [`Key::NONE`] if it has ended at once.
     pub(super) fn call(&mut self, edge: u32, owner: Owner, caller: Option<u32>, parent: u64, baggage: Baggage) -> Key {
-        if let (Some(ratio), Some(place)) = (self.plan.edges[edge as usize].budget, caller) {
-            let number = self.number(place);
+        if let Some(ratio) = self.plan.edges[edge as usize].budget {
+            let number = self.number(caller);
             self.edges[edge as usize].earn(number, ratio);
         }
         let pending = Pending {
@@ -25,6 +25,8 @@ impl World {
             attempt: 1,
             span: 0,
             started_ns: self.now_ns,
+            deadline_ns: u64::MAX,
+            connected: false,
             job: Key::NONE,
             ticket: None,
             asked: None,
@@ -73,16 +75,24 @@ impl World {
         }
         let Some(call) = self.calls.get_mut(key) else { return Key::NONE };
         let deadline_ns = self.now_ns + timeout_ns;
-        let mut baggage = call.baggage;
-        baggage.deadline_ns = baggage.deadline_ns.min(deadline_ns);
-        let parent = if call.caller.is_some() { call.span } else { 0 };
-        let attempt = call.attempt;
-        let job = self.send(edge, key, parent, attempt, baggage);
-        if let Some(call) = self.calls.get_mut(key) {
-            call.job = job;
+        call.deadline_ns = deadline_ns;
+        if self.connect(key) {
+            self.dispatch(key);
         }
         self.set_timer(edge, deadline_ns, key);
         key
+    }
+
+    /// An attempt that has a connection goes on its way.
+    pub(super) fn dispatch(&mut self, key: Key) {
+        let Some(call) = self.calls.get(key) else { return };
+        let mut baggage = call.baggage;
+        baggage.deadline_ns = baggage.deadline_ns.min(call.deadline_ns);
+        let parent = if call.caller.is_some() { call.span } else { 0 };
+        let job = self.send(call.edge, key, parent, call.attempt, baggage);
+        if let Some(call) = self.calls.get_mut(key) {
+            call.job = job;
+        }
     }
 
     /// Sends a request on its way, unless it is lost there.
@@ -91,7 +101,10 @@ impl World {
             return Key::NONE;
         }
         let (caller, asked) = self.calls.get(asked_by).map_or((None, None), |call| (call.caller, call.asked));
-        let instance = asked.unwrap_or_else(|| self.choose(edge));
+        let Some(instance) = asked.or_else(|| self.choose(edge)) else {
+            self.break_off(asked_by);
+            return Key::NONE;
+        };
         let span = self.ids.span();
         let job = self.jobs.insert(Job {
             baggage,
@@ -106,7 +119,11 @@ impl World {
             arrived_ns: self.now_ns,
             started_ns: self.now_ns,
             work_done_ns: self.now_ns,
+            stalled_ns: 0,
             phase: Phase::Waiting,
+            locking: false,
+            missed: false,
+            fell: false,
             next_edge: 0,
             waiting_for: 0,
             pending: Vec::new(),
@@ -175,6 +192,7 @@ impl World {
         if waiting {
             self.client_span(key, Answer::final_failure(Failure::Cancelled));
         }
+        self.disconnect(key);
         self.calls.remove(key);
         self.cancel(job);
     }
@@ -187,6 +205,7 @@ impl World {
     /// What comes after an attempt: another one, or the end of the call.
     fn attempt_ends(&mut self, key: Key, answer: Answer) {
         self.heard(key, answer);
+        self.disconnect(key);
         let Some(call) = self.calls.get_mut(key) else { return };
         let (edge, caller, attempt) = (call.edge, call.caller, call.attempt);
         if let (Some(place), Some(ticket)) = (caller, call.ticket.take()) {
@@ -223,10 +242,13 @@ impl World {
         if attempt > plan.retries || (retry == Retry::Never && plan.honours_no_retry) {
             return false;
         }
-        let Some(place) = caller else { return true };
         let plain = plan.budget.is_none() || {
-            let number = self.number(place);
+            let number = self.number(caller);
             self.edges[edge as usize].spend(number)
+        };
+        let Some(place) = caller else {
+            self.second.retries_refused += u64::from(!plain);
+            return plain;
         };
         let now_ms = self.unix_ms(self.now_ns);
         let callees = &mut self.instances[place as usize].guard.callees;
@@ -269,32 +291,35 @@ impl World {
         }
     }
 
-    /// Which instance of the callee.
-    pub(super) fn choose(&mut self, edge: u32) -> u32 {
-        let service = &self.plan.services[self.plan.edges[edge as usize].callee as usize];
-        let (first, count) = (service.instances.start, service.instances.len() as u32);
-        let load = |place: u32| {
-            let instance = &self.instances[place as usize];
+    /// Which instance of the callee, of those that its callers know of.
+    pub(super) fn choose(&mut self, edge: u32) -> Option<u32> {
+        let callee = self.plan.edges[edge as usize].callee as usize;
+        let listed = &self.fleets[callee].listed;
+        let count = listed.len() as u32;
+        let load = |at: u32| {
+            let instance = &self.instances[listed[at as usize] as usize];
             instance.queue.len() + instance.busy as usize
         };
-        match service.balance {
-            _ if count == 1 => first,
+        let at = match self.plan.services[callee].balance {
+            _ if count < 2 => 0,
             Balance::RoundRobin => {
                 let turn = &mut self.edges[edge as usize].turn;
                 *turn = (*turn + 1) % count;
-                first + *turn
+                *turn
             }
-            Balance::Random => first + self.call_dice.below(count),
+            Balance::Random => self.call_dice.below(count),
             Balance::LeastOfTwo => {
-                let one = first + self.call_dice.below(count);
-                let two = first + self.call_dice.below(count);
+                let one = self.call_dice.below(count);
+                let two = self.call_dice.below(count);
                 if load(two) < load(one) { two } else { one }
             }
-        }
+        };
+        listed.get(at as usize).copied()
     }
 
-    /// An instance's number within its service.
-    fn number(&self, place: u32) -> usize {
+    /// A caller's number within its service; all clients of a population are one.
+    fn number(&self, caller: Option<u32>) -> usize {
+        let Some(place) = caller else { return 0 };
         let service = self.plan.instances[place as usize].service;
         (place - self.plan.services[service as usize].instances.start) as usize
     }

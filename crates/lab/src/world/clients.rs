@@ -13,12 +13,15 @@ impl World {
         let plan = &self.plan.clients[client as usize];
         let population = &mut self.populations[client as usize];
         let rate_max = plan.rate_rps * (1.0 + plan.diurnal_share) * population.surge;
-        let mut at_ns = self.now_ns as f64;
+        let mut at_ns = plan.from_ns.max(self.now_ns as f64);
         loop {
             at_ns += population.dice.exponential(1e9 / rate_max);
             if population.dice.chance(swing(plan, at_ns) / (1.0 + plan.diurnal_share)) {
                 break;
             }
+        }
+        if at_ns > plan.until_ns {
+            return;
         }
         self.agenda.put(at_ns as u64, Event::Arrive { client });
     }

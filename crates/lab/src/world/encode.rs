@@ -16,7 +16,7 @@ impl Export {
         let service = &plan.services[instance.service as usize];
         let mut resource = vec![
             ("service.name", Value::Str(&service.name)),
-            ("service.version", Value::Str(&service.version)),
+            ("service.version", Value::Str(self.version())),
             ("service.instance.id", Value::Str(&instance.id)),
             ("cloud.availability_zone", Value::Str(&instance.zone)),
             ("deployment.environment.name", Value::Str(&plan.name)),
@@ -45,8 +45,8 @@ impl Export {
                 parent: SpanId(span.parent),
                 kind: span.kind,
                 name: name(plan, span),
-                start_ns: self.start_unix_ns + span.start_ns,
-                end_ns: self.start_unix_ns + span.end_ns,
+                start_ns: self.clock_ns + span.start_ns,
+                end_ns: self.clock_ns + span.end_ns,
                 status: if span.answer == Answer::Good { StatusCode::Unset } else { StatusCode::Error },
                 trace_state: &plan.trace_state,
                 attributes: &attributes[range],
@@ -95,7 +95,7 @@ fn describe<'a>(plan: &'a Plan, span: &SpanRecord, out: &mut Vec<Attribute<'a>>)
                 out.push(("peer.service", Value::Str(&service.name)));
             }
             out.push(("stopbank.timeout_ms", millis(edge)));
-            if plan.attempt_numbers && span.attempt > 1 {
+            if plan.telemetry.attempt_numbers && span.attempt > 1 {
                 out.push(("http.request.resend_count", Value::Int(i64::from(span.attempt - 1))));
             }
         }
@@ -103,7 +103,7 @@ fn describe<'a>(plan: &'a Plan, span: &SpanRecord, out: &mut Vec<Attribute<'a>>)
     if matches!(span.kind, SpanKind::Server | SpanKind::Consumer) {
         out.push(("stopbank.criticality", Value::Str(span.criticality.as_str())));
         out.push(("stopbank.cohort", Value::Int(i64::from(span.cohort))));
-        if plan.attempt_numbers && span.attempt > 1 && edge.caller.is_none() {
+        if plan.telemetry.attempt_numbers && span.attempt > 1 && edge.caller.is_none() {
             out.push(("http.request.resend_count", Value::Int(i64::from(span.attempt - 1))));
         }
     }

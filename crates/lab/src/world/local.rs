@@ -18,7 +18,8 @@ impl World {
     /// May an attempt be sent, and where to?
     pub(super) fn may_send(&mut self, key: Key) -> bool {
         let Some((edge, caller)) = self.calls.get(key).map(|call| (call.edge, call.caller)) else { return false };
-        let place = self.choose_among(edge, caller);
+        // where nobody is, the attempt finds out by itself
+        let Some(place) = self.choose_among(edge, caller) else { return true };
         let (Some(call), Some(local)) = (self.calls.get_mut(key), &mut self.local) else { return true };
         let attempt = Attempt {
             now_ns: self.now_ns,
@@ -36,16 +37,16 @@ impl World {
     }
 
     /// An instance that the balancer does not leave out; where it would leave out all, any.
-    fn choose_among(&mut self, edge: u32, caller: Option<u32>) -> u32 {
-        let count = self.plan.services[self.plan.edges[edge as usize].callee as usize].instances.len();
-        let mut place = self.choose(edge);
+    fn choose_among(&mut self, edge: u32, caller: Option<u32>) -> Option<u32> {
+        let count = self.fleets[self.plan.edges[edge as usize].callee as usize].listed.len();
+        let mut place = self.choose(edge)?;
         for _ in 1..count {
             if !self.local.as_ref().is_some_and(|local| local.avoids(caller, place, self.now_ns)) {
                 break;
             }
-            place = self.choose(edge);
+            place = self.choose(edge)?;
         }
-        place
+        Some(place)
     }
 
     /// An attempt that was sent has ended.

@@ -11,10 +11,14 @@ pub(crate) mod dice;
 mod encode;
 mod faults;
 mod guard;
+mod health;
 mod local;
 mod obey;
 pub(crate) mod plan;
+mod pools;
+mod process;
 mod record;
+mod scale;
 mod serve;
 mod spans;
 mod state;
@@ -28,13 +32,12 @@ use crate::rival::local::Local;
 use agenda::Agenda;
 use arena::{Arena, Key};
 use dice::Dice;
-use guard::{Guard, Waiting};
+use faults::FaultState;
 use model::GuardReport;
 use obey::Control;
 use plan::Plan;
 use record::Answer;
-use state::{Edge, Instance, Job, Pending, Population};
-use std::collections::VecDeque;
+use state::{Edge, Fleet, Instance, Job, Pending, Population};
 use std::sync::Arc;
 
 /// How a world starts.
@@ -57,11 +60,15 @@ pub struct World {
     jobs: Arena<Job>,
     calls: Arena<Pending>,
     instances: Vec<Instance>,
+    fleets: Vec<Fleet>,
     edges: Vec<Edge>,
     populations: Vec<Population>,
-    /// Streams of chance: service times and errors; everything about calls; ids.
+    faults: Vec<FaultState>,
+    /// Streams of chance: service times and errors; everything about calls; ids; faults; ways of spans and commands.
     work_dice: Dice,
     call_dice: Dice,
+    fault_dice: Dice,
+    export_dice: Dice,
     ids: Ids,
     control: Control,
     /// The policy beside the requests, if there is one.
@@ -70,6 +77,7 @@ pub struct World {
     arrivals: Arrivals,
     telemetry: Telemetry,
     exports: Vec<Export>,
+    exports_under_way: Arena<Export>,
     reports: Vec<GuardReport>,
     second: Second,
     tally: Vec<Second>,
@@ -89,7 +97,16 @@ enum Event {
     Flush { instance: u32 },
     SecondEnds,
     FaultBegins { fault: u32 },
+    FaultMoves { fault: u32 },
     FaultEnds { fault: u32 },
+    Delist { instance: u32 },
+    Restarted { instance: u32 },
+    Look,
+    Scale { service: u32 },
+    Wanted { instance: u32 },
+    Unwanted { instance: u32 },
+    Arrived { export: Key },
+    Told { sent: u32, instance: u32 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,18 +134,12 @@ impl World {
     pub fn new(topology: Topology, config: WorldConfig) -> World {
         let plan = Arc::new(Plan::new(&topology));
         let dice = |stream| Dice::new(config.seed, stream);
-        let instances = plan.instances.iter().enumerate().map(|(place, instance)| Instance {
-            service: instance.service,
-            queue: Waiting::Plain(VecDeque::new()),
-            busy: 0,
-            workers: plan.services[instance.service as usize].workers,
-            slowness: 1.0,
-            errors: 0.0,
-            guard: Guard::new(&plan, place as u32, instance),
-            spans: Vec::new(),
-        });
+        let mut export_dice = dice(5);
+        let instances: Vec<Instance> =
+            (0..plan.instances.len() as u32).map(|place| Instance::new(&plan, place, &mut export_dice)).collect();
+        let fleets = plan.services.iter().map(|service| Fleet::new(service.instances.start, service.spec.instances));
         let edges = plan.edges.iter().map(|edge| {
-            let callers = edge.caller.map_or(0, |caller| plan.services[caller as usize].instances.len() as u32);
+            let callers = edge.caller.map_or(1, |caller| plan.services[caller as usize].instances.len() as u32);
             Edge::new(edge, callers)
         });
         let populations =
@@ -139,11 +150,15 @@ impl World {
             agenda: Agenda::new(),
             jobs: Arena::new(),
             calls: Arena::new(),
-            instances: instances.collect(),
+            instances,
+            fleets: fleets.collect(),
             edges: edges.collect(),
             populations: populations.collect(),
+            faults: vec![FaultState::default(); plan.faults.len()],
             work_dice: dice(1),
             call_dice: dice(2),
+            fault_dice: dice(4),
+            export_dice,
             ids: Ids { salt: dice(3).bits(), next: 0 },
             control: Control::new(&plan, config.obey),
             local: None,
@@ -151,6 +166,7 @@ impl World {
             arrivals: Arrivals::Come,
             telemetry: Telemetry::Kept,
             exports: Vec::new(),
+            exports_under_way: Arena::new(),
             reports: Vec::new(),
             second: Second::default(),
             tally: Vec::new(),
@@ -234,12 +250,19 @@ impl World {
 
     fn begin(&mut self) {
         for fault in 0..self.plan.faults.len() as u32 {
-            let plan = &self.plan.faults[fault as usize];
-            self.agenda.put(plan.start_ns, Event::FaultBegins { fault });
-            self.agenda.put(plan.end_ns, Event::FaultEnds { fault });
+            let start_ns = (self.plan.faults[fault as usize].fault.start_s * 1e9) as u64;
+            self.agenda.put(start_ns, Event::FaultBegins { fault });
+        }
+        for (service, plan) in (0..).zip(&self.plan.services) {
+            if let Some(scale) = plan.spec.autoscale {
+                self.agenda.put((scale.every_s * 1e9) as u64, Event::Scale { service });
+            }
         }
         for client in 0..self.populations.len() as u32 {
             self.plan_arrival(client);
+        }
+        if self.plan.services.iter().any(|service| service.spec.autoscale.is_some()) {
+            self.agenda.put(scale::LOOK_NS, Event::Look);
         }
         let count = self.instances.len() as u64;
         for instance in 0..self.instances.len() as u32 {
@@ -265,7 +288,18 @@ impl World {
             }
             Event::SecondEnds => self.second_ends(),
             Event::FaultBegins { fault } => self.fault_begins(fault),
+            Event::FaultMoves { fault } => self.fault_moves(fault),
             Event::FaultEnds { fault } => self.fault_ends(fault),
+            Event::Delist { instance } if self.instances[instance as usize].down.is_some() => self.delist(instance),
+            // it is back before anybody has missed it
+            Event::Delist { .. } => {}
+            Event::Restarted { instance } => self.restarted(instance),
+            Event::Look => self.look_at_load(),
+            Event::Scale { service } => self.scale(service),
+            Event::Wanted { instance } => self.wanted(instance),
+            Event::Unwanted { instance } => self.unwanted(instance),
+            Event::Arrived { export } => self.arrived(export),
+            Event::Told { sent, instance } => self.told(sent, instance),
         }
     }
 
@@ -274,6 +308,7 @@ impl World {
         self.tally.push(std::mem::take(&mut self.second));
         self.report();
         self.obey();
+        self.probe();
         self.tell_second();
         self.agenda.put(self.now_ns + SECOND_NS, Event::SecondEnds);
     }

@@ -1,7 +1,10 @@
 //! A topology as flat tables: every reference is an index, every duration is in nanoseconds.
 
 use super::dice::Law;
-use crate::topology::{Balance, Call, Client, Distribution, Fault, Holds, Order, Protocol, SpanStart, Topology, Way};
+use crate::topology::{
+    Balance, Call, Client, Control, Distribution, Fault, Holds, Order, Protocol, Service, SpanStart, Telemetry,
+    Topology, Way, When,
+};
 use model::{Criticality, NameId, SpanKind};
 use std::ops::Range;
 
@@ -11,12 +14,12 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) latency_ns: u64,
     pub(crate) flush_ns: u64,
-    pub(crate) batch_max: usize,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) control: Control,
     /// Traces whose low 56 bits are below this are not sampled (OpenTelemetry's rejection threshold).
     pub(crate) reject_below: u64,
     /// `ot=th:…`, empty without sampling.
     pub(crate) trace_state: String,
-    pub(crate) attempt_numbers: bool,
     /// Does any caller cancel what it has given up?
     pub(crate) cancels: bool,
     pub(crate) services: Vec<ServicePlan>,
@@ -41,8 +44,10 @@ pub(crate) struct ServicePlan {
     pub(crate) length_max: usize,
     pub(crate) adaptive_limit: bool,
     pub(crate) workers: u32,
-    /// Its instances, as places in [`Plan::instances`].
+    /// Its instances, as places in [`Plan::instances`]; with an autoscaler as many as there ever can be.
     pub(crate) instances: Range<u32>,
+    /// What else the topology says of it.
+    pub(crate) spec: Service,
 }
 
 #[derive(Debug)]
@@ -56,6 +61,9 @@ pub(crate) struct OperationPlan {
     pub(crate) object: String,
     pub(crate) law: Law,
     pub(crate) mean_ns: f64,
+    pub(crate) lock_ns: f64,
+    /// Does it ask the service's cache?
+    pub(crate) cached: bool,
     pub(crate) error_share: f64,
     pub(crate) internal_span: Option<String>,
     /// Its calls, as places in [`Plan::edges`].
@@ -70,6 +78,9 @@ pub(crate) struct EdgePlan {
     pub(crate) callee: u32,
     pub(crate) operation: u32,
     pub(crate) kind: SpanKind,
+    /// The caller's pool of connections, as a place in its service's list.
+    pub(crate) pool: Option<u32>,
+    pub(crate) when: When,
     pub(crate) parallel: bool,
     pub(crate) probability: f64,
     pub(crate) optional: bool,
@@ -92,6 +103,8 @@ pub(crate) struct ClientPlan {
     pub(crate) cohorts: u8,
     pub(crate) diurnal_share: f64,
     pub(crate) diurnal_period_ns: f64,
+    pub(crate) from_ns: f64,
+    pub(crate) until_ns: f64,
 }
 
 #[derive(Debug)]
@@ -104,8 +117,6 @@ pub(crate) struct InstancePlan {
 #[derive(Debug)]
 pub(crate) struct FaultPlan {
     pub(crate) fault: Fault,
-    pub(crate) start_ns: u64,
-    pub(crate) end_ns: u64,
 }
 
 impl Plan {
@@ -116,17 +127,17 @@ impl Plan {
             name: topology.name.clone(),
             latency_ns: topology.network_latency_us * 1000,
             flush_ns: telemetry.flush_ms * 1_000_000,
-            batch_max: telemetry.batch_max,
+            telemetry: telemetry.clone(),
+            control: topology.control.clone(),
             reject_below,
             trace_state: if reject_below == 0 { String::new() } else { format!("ot=th:{}", threshold(reject_below)) },
-            attempt_numbers: telemetry.attempt_numbers,
             cancels: false,
             services: Vec::new(),
             operations: Vec::new(),
             edges: Vec::new(),
             clients: Vec::new(),
             instances: Vec::new(),
-            faults: topology.fault.iter().map(FaultPlan::new).collect(),
+            faults: topology.fault.iter().map(|fault| FaultPlan { fault: fault.clone() }).collect(),
         };
         for service in &topology.service {
             plan.add_service(service);
@@ -149,10 +160,10 @@ impl Plan {
         plan
     }
 
-    fn add_service(&mut self, service: &crate::topology::Service) {
+    fn add_service(&mut self, service: &Service) {
         let place = self.services.len() as u32;
         let first = self.instances.len() as u32;
-        for number in 0..service.instances {
+        for number in 0..service.autoscale.map_or(service.instances, |scale| scale.max) {
             let zone = service.zones[number as usize % service.zones.len()].clone();
             self.instances.push(InstancePlan { service: place, id: format!("{}-{number}", service.name), zone });
         }
@@ -172,6 +183,8 @@ impl Plan {
                     Distribution::Constant => Law::Constant { value: mean_ns },
                 },
                 mean_ns,
+                lock_ns: operation.lock_us * 1000.0,
+                cached: operation.call.iter().any(|call| call.when == When::Miss),
                 error_share: operation.error_share,
                 internal_span: operation.internal_span.clone(),
                 edges: 0..0,
@@ -191,15 +204,17 @@ impl Plan {
             adaptive_limit: service.adaptive_limit,
             workers: service.workers,
             instances: first..self.instances.len() as u32,
+            spec: service.clone(),
         });
     }
 
-    fn operation(
-        &self,
-        topology: &Topology,
-        service: &crate::topology::Service,
-        operation: &crate::topology::Operation,
-    ) -> u32 {
+    /// The version that an instance runs, with the deployment that has reached it last.
+    pub(crate) fn version(&self, instance: u32, deploy: Option<u32>) -> &str {
+        let deployed = deploy.and_then(|fault| self.faults[fault as usize].fault.version.as_deref());
+        deployed.unwrap_or(&self.services[self.instances[instance as usize].service as usize].version)
+    }
+
+    fn operation(&self, topology: &Topology, service: &Service, operation: &crate::topology::Operation) -> u32 {
         let (place, within) = topology.resolve(&service.name, Some(&operation.name));
         self.operation_place(place, within)
     }
@@ -211,11 +226,19 @@ impl Plan {
 
     fn edge(&self, topology: &Topology, from: u32, call: &Call) -> EdgePlan {
         let (callee, within) = topology.resolve(&call.to, call.operation.as_ref());
+        let caller = self.operations[from as usize].service;
         EdgePlan {
-            caller: Some(self.operations[from as usize].service),
+            caller: Some(caller),
             callee: callee as u32,
             operation: self.operation_place(callee, within),
             kind: if call.way == Way::Produce { SpanKind::Producer } else { SpanKind::Client },
+            pool: self.services[caller as usize]
+                .spec
+                .pool
+                .iter()
+                .position(|pool| *pool.to == *call.to)
+                .map(|at| at as u32),
+            when: call.when,
             parallel: call.parallel,
             probability: call.probability,
             optional: call.optional,
@@ -238,6 +261,8 @@ impl Plan {
             callee: callee as u32,
             operation: self.operation_place(callee, within),
             kind: SpanKind::Client,
+            pool: None,
+            when: When::Always,
             parallel: false,
             probability: 1.0,
             optional: false,
@@ -245,7 +270,7 @@ impl Plan {
             retries: client.retries,
             backoff_ns: client.backoff_ms * 1e6,
             jitter: client.jitter,
-            budget: None,
+            budget: client.retry_budget,
             breaker: false,
             cancel: client.cancel,
             honours_no_retry: client.honours_no_retry,
@@ -258,14 +283,9 @@ impl Plan {
             cohorts: client.cohorts,
             diurnal_share: client.diurnal_share,
             diurnal_period_ns: client.diurnal_period_s * 1e9,
+            from_ns: client.from_s * 1e9,
+            until_ns: client.until_s.map_or(f64::INFINITY, |until_s| until_s * 1e9),
         });
-    }
-}
-
-impl FaultPlan {
-    fn new(fault: &Fault) -> FaultPlan {
-        let start_ns = (fault.start_s * 1e9) as u64;
-        FaultPlan { fault: fault.clone(), start_ns, end_ns: start_ns + (fault.duration_s * 1e9) as u64 }
     }
 }
 

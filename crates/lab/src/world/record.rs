@@ -47,12 +47,15 @@ pub(crate) struct SpanRecord {
 /// One batch of spans as one instance's exporter sends it. [`Export::encode_into`] turns it into a record's payload.
 #[derive(Clone)]
 pub struct Export {
-    /// When it is sent, Unix nanoseconds.
+    /// When it arrives in the topic, Unix nanoseconds.
     pub at_ns: u64,
     pub(crate) instance: u32,
     pub(crate) spans: Vec<SpanRecord>,
     pub(crate) plan: Arc<Plan>,
-    pub(crate) start_unix_ns: u64,
+    /// The world's beginning by the instance's own clock, Unix nanoseconds.
+    pub(crate) clock_ns: u64,
+    /// The deployment whose version the instance runs, as a place in the plan's faults.
+    pub(crate) deploy: Option<u32>,
 }
 
 impl Export {
@@ -64,6 +67,11 @@ impl Export {
     /// The instance that sends it.
     pub fn instance(&self) -> &str {
         &self.plan.instances[self.instance as usize].id
+    }
+
+    /// The version that it runs.
+    pub(crate) fn version(&self) -> &str {
+        self.plan.version(self.instance, self.deploy)
     }
 
     /// How many spans it holds; never none.

@@ -2,11 +2,12 @@
 
 use super::arena::Arena;
 use super::arena::Key;
+use super::dice::Law;
 use super::guard::{Bound, Drop, GuardLoad, Wait};
 use super::record::Answer;
 use super::state::{Job, Owner, Phase};
 use super::{Event, World};
-use crate::topology::Holds;
+use crate::topology::{Holds, When};
 use admission::{Decision, Retry};
 use model::{Failure, SpanKind};
 
@@ -21,6 +22,9 @@ impl World {
             return;
         }
         let (place, trace) = (job.instance, job.baggage.trace);
+        if let Some(silence) = self.instances[place as usize].down {
+            return self.turn_away(key, silence);
+        }
         let operation = self.plan.operations[self.plan.edges[job.edge as usize].operation as usize].id;
         let Some(wait) = look(&self.jobs, key, self.start_unix_ns, self.now_ns) else { return };
         let instance = &mut self.instances[place as usize];
@@ -49,19 +53,38 @@ impl World {
         let mut dropped = Vec::new();
         loop {
             let instance = &mut self.instances[place as usize];
-            if instance.busy >= instance.workers {
+            if instance.busy >= instance.workers || instance.down.is_some() {
                 break;
             }
-            let order = self.plan.services[instance.service as usize].order;
+            let service = &self.plan.services[instance.service as usize];
+            let (order, drops) = (service.order, service.spec.queue.drop_expired);
+            if drops {
+                self.drop_expired(place);
+            }
             let now_ms = (self.start_unix_ns + self.now_ns) / 1_000_000;
+            let instance = &mut self.instances[place as usize];
             let Some(key) = instance.queue.pop(order, now_ms, &mut dropped) else { break };
-            match self.jobs.get(key).map(|job| job.phase) {
-                Some(Phase::Cancelled) => self.vanish(key),
+            match self.jobs.get(key) {
+                Some(job) if job.phase == Phase::Cancelled => self.vanish(key),
                 Some(_) => self.start(key),
                 None => {}
             }
         }
         self.drop_all(place, dropped);
+    }
+
+    /// The service looks at deadlines itself: the oldest requests are dropped as long as theirs have passed.
+    fn drop_expired(&mut self, place: u32) {
+        let (jobs, now_ns) = (&self.jobs, self.now_ns);
+        let expired = |key| jobs.get(key).is_none_or(|job: &Job| job.baggage.deadline_ns <= now_ns);
+        let mut late = Vec::new();
+        while let Some(key) = self.instances[place as usize].queue.pop_expired(expired) {
+            late.push(key);
+        }
+        for key in late {
+            self.second.expired += 1;
+            self.answer(key, Answer::final_failure(Failure::Timeout));
+        }
     }
 
     /// What has waited longer than `older_than_ms`, or for nobody, is dropped and answered "do not retry".
@@ -110,6 +133,7 @@ impl World {
         let Some(job) = self.jobs.get_mut(key) else { return };
         let instance = &mut self.instances[job.instance as usize];
         let operation = &self.plan.operations[self.plan.edges[job.edge as usize].operation as usize];
+        let service = &self.plan.services[instance.service as usize];
         instance.busy += 1;
         job.started_ns = self.now_ns;
         job.phase = Phase::Working;
@@ -118,8 +142,15 @@ impl World {
         {
             local.begins(job.instance, self.now_ns - job.arrived_ns, self.now_ns);
         }
-        let work_ns = self.work_dice.duration_ns(operation.law, instance.slowness);
-        self.agenda.put(self.now_ns + work_ns, Event::WorkDone { job: key });
+        let slowness = instance.slowness * instance.process.slowness(service, instance.busy, self.now_ns);
+        let work_ns = self.work_dice.duration_ns(operation.law, slowness);
+        let (end_ns, stalled_ns) = instance.process.begin(work_ns, self.now_ns);
+        job.stalled_ns = stalled_ns;
+        self.agenda.put(end_ns, Event::WorkDone { job: key });
+        if let Some(gc) = service.spec.gc {
+            let live = instance.queue.len() as u32 + instance.busy;
+            instance.process.allocate(gc, live, self.now_ns);
+        }
     }
 
     /// The service's own work on a request is done; now it calls others.
@@ -128,6 +159,23 @@ impl World {
         let place = job.instance;
         let plan = self.plan.clone();
         let operation = &plan.operations[plan.edges[job.edge as usize].operation as usize];
+        let service = &plan.services[operation.service as usize];
+        let instance = &mut self.instances[place as usize];
+        if let Some(end_ns) = instance.process.delayed(&mut job.stalled_ns, self.now_ns) {
+            return self.agenda.put(end_ns, Event::WorkDone { job: key });
+        }
+        if operation.lock_ns > 0.0 && job.phase == Phase::Working && !job.locking {
+            job.locking = true;
+            let hold_ns = self.work_dice.duration_ns(Law::Exponential { mean: operation.lock_ns }, instance.slowness);
+            let end_ns = instance.process.lock(hold_ns, service.spec.handover_us * 1000.0, self.now_ns);
+            return self.agenda.put(end_ns, Event::WorkDone { job: key });
+        }
+        if job.locking {
+            instance.process.unlock();
+        }
+        if let (true, Some(cache)) = (operation.cached, service.spec.cache) {
+            job.missed = !self.work_dice.chance(instance.process.hit_share(cache, self.now_ns));
+        }
         if operation.internal_span.is_some() {
             self.internal_span(key);
         }
@@ -136,7 +184,7 @@ impl World {
         job.phase = Phase::Calling;
         job.work_done_ns = self.now_ns;
         job.next_edge = operation.edges.start;
-        if plan.services[operation.service as usize].holds == Holds::Work {
+        if service.holds == Holds::Work {
             self.instances[place as usize].busy -= 1;
             self.take_up_work(place);
         }
@@ -167,10 +215,16 @@ impl World {
                 to += 1;
             }
             job.next_edge = to;
+            let (missed, fell) = (job.missed, std::mem::take(&mut job.fell));
             // held up while the group begins, so that a call that fails at once does not end the request
             job.waiting_for = 1;
             for edge in from..to {
-                if !self.call_dice.chance(plan.edges[edge as usize].probability) {
+                let due = match plan.edges[edge as usize].when {
+                    When::Always => true,
+                    When::Miss => missed,
+                    When::Failed => fell,
+                };
+                if !due || !self.call_dice.chance(plan.edges[edge as usize].probability) {
                     continue;
                 }
                 if plan.edges[edge as usize].kind == SpanKind::Producer {
@@ -198,7 +252,9 @@ impl World {
     /// A call that a request waits for has ended.
     pub(super) fn owner_hears(&mut self, key: Key, edge: u32, answer: Answer) {
         let Some(job) = self.jobs.get_mut(key) else { return };
-        if !self.plan.edges[edge as usize].optional && job.answer == Answer::Good {
+        let optional = self.plan.edges[edge as usize].optional;
+        job.fell |= optional && answer != Answer::Good;
+        if !optional && job.answer == Answer::Good {
             job.answer = answer;
         }
         job.waiting_for -= 1;
@@ -241,14 +297,21 @@ impl World {
             instance.guard.completed(job.hold_ns(self.now_ns, &self.plan));
         }
         let service = instance.service;
+        if let (true, Answer::Good, Some(cache)) = (job.missed, answer, self.plan.services[service as usize].spec.cache)
+        {
+            instance.process.keep(cache);
+        }
+        let heard = !self.call_dice.chance(instance.gray);
         self.departs(&job, answer);
         let service = &self.plan.services[service as usize];
         if self.plan.edges[job.edge as usize].kind == SpanKind::Client {
             if worked && self.calls.get(job.asked_by).is_none() {
                 self.second.wasted += 1;
             }
-            let reply = Event::Reply { call: job.asked_by, answer };
-            self.agenda.put_in_line(self.now_ns + self.plan.latency_ns, reply);
+            if heard {
+                let reply = Event::Reply { call: job.asked_by, answer };
+                self.agenda.put_in_line(self.now_ns + self.plan.latency_ns, reply);
+            }
         }
         // a request that was refused never had a worker; one that only held it for its own work has given it back
         if worked && service.holds == Holds::Request {

@@ -3,7 +3,7 @@
 use super::arena::Key;
 use super::record::{Answer, Export, SpanRecord};
 use super::state::{Baggage, Job};
-use super::{Telemetry, World};
+use super::{Event, Telemetry, World};
 use crate::topology::{Protocol, SpanStart};
 use model::SpanKind;
 
@@ -106,18 +106,39 @@ impl World {
         }
         let spans = &mut self.instances[instance as usize].spans;
         spans.push(span);
-        if spans.len() >= self.plan.batch_max {
+        if spans.len() >= self.plan.telemetry.batch_max {
             self.flush(instance);
         }
     }
 
-    /// An exporter sends what it has collected.
-    pub(super) fn flush(&mut self, instance: u32) {
-        let spans = std::mem::take(&mut self.instances[instance as usize].spans);
-        if spans.is_empty() {
+    /// An exporter sends what it has collected. It may be a while until it arrives, if it does.
+    pub(super) fn flush(&mut self, place: u32) {
+        let instance = &mut self.instances[place as usize];
+        let spans = std::mem::take(&mut instance.spans);
+        let telemetry = &self.plan.telemetry;
+        if spans.is_empty() || self.export_dice.chance(telemetry.loss) {
             return;
         }
-        let (plan, start_unix_ns) = (self.plan.clone(), self.start_unix_ns);
-        self.exports.push(Export { at_ns: start_unix_ns + self.now_ns, instance, spans, plan, start_unix_ns });
+        let jitter_ms = if telemetry.jitter_ms > 0.0 { self.export_dice.exponential(telemetry.jitter_ms) } else { 0.0 };
+        let delay_ns = ((telemetry.delay_ms + jitter_ms) * 1e6) as u64;
+        let export = Export {
+            at_ns: self.start_unix_ns + self.now_ns + delay_ns,
+            instance: place,
+            spans,
+            plan: self.plan.clone(),
+            clock_ns: self.start_unix_ns.saturating_add_signed(instance.skew_ns),
+            deploy: instance.deploy,
+        };
+        if delay_ns == 0 {
+            self.exports.push(export);
+        } else {
+            let export = self.exports_under_way.insert(export);
+            self.agenda.put(self.now_ns + delay_ns, Event::Arrived { export });
+        }
+    }
+
+    /// A batch reaches the topic.
+    pub(super) fn arrived(&mut self, export: Key) {
+        self.exports.extend(self.exports_under_way.remove(export));
     }
 }

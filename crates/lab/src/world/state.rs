@@ -3,7 +3,9 @@
 use super::arena::Key;
 use super::dice::Dice;
 use super::guard::{Guard, Waiting};
+use super::health::pools;
 use super::plan::{EdgePlan, Plan};
+use super::process::Process;
 use super::record::{Answer, SpanRecord};
 use crate::topology::Holds;
 use admission::Ticket;
@@ -37,7 +39,15 @@ pub(super) struct Job {
     pub(super) arrived_ns: u64,
     pub(super) started_ns: u64,
     pub(super) work_done_ns: u64,
+    /// How long its process had been stopped when its work began; see [`Process::delayed`].
+    pub(super) stalled_ns: u64,
     pub(super) phase: Phase,
+    /// Does it wait for the lock, or hold it?
+    pub(super) locking: bool,
+    /// Did the cache not hold its answer?
+    pub(super) missed: bool,
+    /// Has an optional call failed just now?
+    pub(super) fell: bool,
     /// The next of its operation's calls.
     pub(super) next_edge: u32,
     /// Calls it waits for.
@@ -71,6 +81,9 @@ pub(super) struct Pending {
     pub(super) attempt: u8,
     pub(super) span: u64,
     pub(super) started_ns: u64,
+    pub(super) deadline_ns: u64,
+    /// Does it have a connection of its caller's pool?
+    pub(super) connected: bool,
     /// The callee's request of this attempt.
     pub(super) job: Key,
     /// The breaker's, if there is one.
@@ -101,8 +114,56 @@ pub(super) struct Instance {
     pub(super) slowness: f64,
     /// This share of requests fails by itself at the moment.
     pub(super) errors: f64,
+    /// This share of its answers is lost on the way at the moment.
+    pub(super) gray: f64,
+    pub(super) process: Process,
+    /// Why it does not serve, if it does not.
+    pub(super) down: Option<Silence>,
+    /// Does a fault keep it down?
+    pub(super) struck: Option<Silence>,
+    /// Is it being restarted because it did not answer its probe?
+    pub(super) restarting: bool,
+    /// Has the autoscaler asked for it?
+    pub(super) wanted: bool,
+    /// The deployment that has reached it last, as a place in the plan's faults.
+    pub(super) deploy: Option<u32>,
+    /// Its clock is wrong by so much.
+    pub(super) skew_ns: i64,
+    /// Its connections, by pool of its service.
+    pub(super) pools: Vec<Pool>,
     pub(super) guard: Guard,
     pub(super) spans: Vec<SpanRecord>,
+}
+
+/// What callers of an instance that is down see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Connections are refused.
+    Refuses,
+    /// Nothing at all.
+    Mute,
+}
+
+/// Connections of an instance to a callee.
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    pub(super) free: u32,
+    /// Attempts that wait for one; some have given up since.
+    pub(super) waiting: VecDeque<Key>,
+}
+
+/// What is known of a service as a whole.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fleet {
+    /// The instances that callers know of, as places in the plan, in order.
+    pub(super) listed: Vec<u32>,
+    /// How many the autoscaler has asked for.
+    pub(super) wanted: u32,
+    /// How many instances were busy, added up over so many measurements since it looked last.
+    pub(super) busy_instances: f64,
+    pub(super) looks: u32,
+    /// Since when it has wanted fewer.
+    pub(super) fewer_since_ns: Option<u64>,
 }
 
 /// What a call graph's edge remembers.
@@ -135,6 +196,41 @@ impl Job {
         let service = &plan.services[plan.edges[self.edge as usize].callee as usize];
         let end_ns = if service.holds == Holds::Work { self.work_done_ns } else { now_ns };
         end_ns.saturating_sub(self.started_ns)
+    }
+}
+
+impl Instance {
+    /// As it is at the world's beginning.
+    pub(super) fn new(plan: &Plan, place: u32, dice: &mut Dice) -> Instance {
+        let instance = &plan.instances[place as usize];
+        let service = &plan.services[instance.service as usize];
+        let wanted = place - service.instances.start < service.spec.instances;
+        let skew_ms = plan.telemetry.skew_ms;
+        Instance {
+            service: instance.service,
+            queue: Waiting::Plain(VecDeque::new()),
+            busy: 0,
+            workers: service.workers,
+            slowness: 1.0,
+            errors: 0.0,
+            gray: 0.0,
+            process: Process::warm(),
+            down: (!wanted).then_some(Silence::Refuses),
+            struck: None,
+            restarting: false,
+            wanted,
+            deploy: None,
+            skew_ns: if skew_ms > 0.0 { ((2.0 * dice.uniform() - 1.0) * skew_ms * 1e6) as i64 } else { 0 },
+            pools: pools(plan, instance.service),
+            guard: Guard::new(plan, place, instance),
+            spans: Vec::new(),
+        }
+    }
+}
+
+impl Fleet {
+    pub(super) fn new(first: u32, count: u32) -> Fleet {
+        Fleet { listed: (first..first + count).collect(), wanted: count, ..Fleet::default() }
     }
 }
 

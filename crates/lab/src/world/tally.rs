@@ -27,6 +27,10 @@ pub struct Second {
     pub sheds: [u64; LEVELS],
     /// Refusals because a queue was full.
     pub overflows: u64,
+    /// Requests that a queue dropped because their deadline had passed.
+    pub expired: u64,
+    /// Attempts that found nobody, or whose callee died over them.
+    pub broken: u64,
     /// Requests that a service finished although nobody waited any more.
     pub wasted: u64,
 }
@@ -42,6 +46,8 @@ impl Second {
         self.attempts += other.attempts;
         self.retries_refused += other.retries_refused;
         self.overflows += other.overflows;
+        self.expired += other.expired;
+        self.broken += other.broken;
         self.wasted += other.wasted;
         for level in 0..LEVELS {
             self.offered_by[level] += other.offered_by[level];

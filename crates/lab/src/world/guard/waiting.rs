@@ -64,6 +64,26 @@ impl Waiting {
         }
     }
 
+    /// The oldest, if it is `expired`. The bounded queue sees to that by itself.
+    pub(in crate::world) fn pop_expired(&mut self, expired: impl Fn(Key) -> bool) -> Option<Key> {
+        match self {
+            Waiting::Plain(queue) if queue.front().is_some_and(|key| expired(*key)) => queue.pop_front(),
+            _ => None,
+        }
+    }
+
+    /// Everything that waits, which waits no more; a plain queue is left.
+    pub(in crate::world) fn drain(&mut self) -> Vec<Key> {
+        match std::mem::replace(self, Waiting::Plain(VecDeque::new())) {
+            Waiting::Plain(queue) => queue.into(),
+            Waiting::Bounded(mut queue) => {
+                let mut out = Vec::new();
+                // at time 0 nothing has expired
+                std::iter::from_fn(|| queue.pop(0, &mut out)).map(|entry| entry.item).collect()
+            }
+        }
+    }
+
     /// Who stands in front.
     pub(in crate::world) fn oldest_ms(&self, now_ms: u64, arrived_ms: impl Fn(Key) -> Option<u64>) -> u64 {
         match self {

@@ -1,6 +1,9 @@
 //! What the format alone cannot say: names that exist, values that are possible, call graphs without cycles.
 
-use super::{Fault, FaultKind, Label, Protocol, Service, Topology, TopologyError};
+mod fault;
+mod service;
+
+use super::{Label, Service, Topology, TopologyError};
 
 /// The first thing that is wrong with `topology`, which was read from `text`.
 pub(super) fn check(topology: &Topology, text: &str) -> Result<(), TopologyError> {
@@ -21,6 +24,15 @@ impl Check<'_> {
         self.that(sane, 0, || "telemetry.sample must be above 0 and at most 1".to_owned())?;
         self.that(telemetry.flush_ms > 0, 0, || "telemetry.flush_ms must be at least 1".to_owned())?;
         self.that(telemetry.batch_max > 0, 0, || "telemetry.batch_max must be at least 1".to_owned())?;
+        for (name, delay) in [("delay_ms", telemetry.delay_ms), ("jitter_ms", telemetry.jitter_ms)] {
+            self.that(span(delay), 0, || format!("telemetry.{name} must not be negative"))?;
+        }
+        self.that(span(telemetry.skew_ms), 0, || "telemetry.skew_ms must not be negative".to_owned())?;
+        self.that(share(telemetry.loss), 0, || "telemetry.loss must be 0 to 1".to_owned())?;
+        let control = &self.topology.control;
+        self.that(span(control.delay_ms), 0, || "control.delay_ms must not be negative".to_owned())?;
+        self.that(share(control.loss), 0, || "control.loss must be 0 to 1".to_owned())?;
+        self.that(share(control.report_loss), 0, || "control.report_loss must be 0 to 1".to_owned())?;
         for (index, service) in self.topology.service.iter().enumerate() {
             let twin = self.topology.service[..index].iter().any(|other| *other.name == *service.name);
             self.that(!twin, service.name.at_byte(), || format!("service `{}` stands twice", service.name))?;
@@ -36,73 +48,12 @@ impl Check<'_> {
             self.that(client.backoff_ms >= 0.0, at, || "backoff_ms must not be negative".to_owned())?;
             self.that(share(client.diurnal_share), at, || "diurnal_share must be 0 to 1".to_owned())?;
             self.that(positive(client.diurnal_period_s), at, || "diurnal_period_s must be above 0".to_owned())?;
+            self.that(client.retry_budget.is_none_or(span), at, || "retry_budget must not be negative".to_owned())?;
+            let open = client.until_s.is_none_or(|until_s| until_s > client.from_s);
+            self.that(span(client.from_s) && open, at, || "until_s must be after from_s".to_owned())?;
         }
         self.topology.fault.iter().try_for_each(|fault| self.fault(fault))?;
         self.acyclic()
-    }
-
-    fn service(&self, service: &Service) -> Result<(), TopologyError> {
-        let at = service.name.at_byte();
-        self.that(!service.name.is_empty(), at, || "a service needs a name".to_owned())?;
-        self.that(service.workers > 0, at, || "workers must be at least 1".to_owned())?;
-        self.that(service.instances > 0, at, || "instances must be at least 1".to_owned())?;
-        self.that(!service.zones.is_empty(), at, || "zones must name at least one zone".to_owned())?;
-        self.that(!service.operation.is_empty(), at, || format!("service `{}` needs an operation", service.name))?;
-        for (index, operation) in service.operation.iter().enumerate() {
-            let at = operation.name.at_byte();
-            let twin = service.operation[..index].iter().any(|other| *other.name == *operation.name);
-            self.that(!twin, at, || format!("operation `{}` stands twice", operation.name))?;
-            self.that(positive(operation.mean_us), at, || "mean_us must be above 0".to_owned())?;
-            self.that(operation.cv >= 0.0 && operation.cv.is_finite(), at, || "cv must not be negative".to_owned())?;
-            self.that(share(operation.error_share), at, || "error_share must be 0 to 1".to_owned())?;
-            self.that(service.protocol != Protocol::Database || operation.call.is_empty(), at, || {
-                "a database calls nobody; move the call to the service that uses it".to_owned()
-            })?;
-            for call in &operation.call {
-                let at = call.to.at_byte();
-                self.reference(&call.to, call.operation.as_ref())?;
-                self.that(call.timeout_ms > 0, at, || "timeout_ms must be at least 1".to_owned())?;
-                self.that(share(call.probability), at, || "probability must be 0 to 1".to_owned())?;
-                self.that(share(call.jitter), at, || "jitter must be 0 to 1".to_owned())?;
-                self.that(call.backoff_ms >= 0.0, at, || "backoff_ms must not be negative".to_owned())?;
-                let budget = call.retry_budget.is_none_or(|ratio| ratio >= 0.0 && ratio.is_finite());
-                self.that(budget, at, || "retry_budget must not be negative".to_owned())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn fault(&self, fault: &Fault) -> Result<(), TopologyError> {
-        let at = fault.service.as_ref().or(fault.client.as_ref()).map_or(0, Label::at_byte);
-        let at = if at == 0 { self.text.find("[[fault]]").unwrap_or(0) } else { at };
-        self.that(fault.start_s >= 0.0, at, || "start_s must not be negative".to_owned())?;
-        self.that(positive(fault.duration_s), at, || "duration_s must be above 0".to_owned())?;
-        let (needs_factor, needs_service) = match fault.kind {
-            FaultKind::Slow => (true, true),
-            FaultKind::Surge => (true, false),
-            _ => (false, true),
-        };
-        self.that(fault.service.is_some() == needs_service, at, || match needs_service {
-            true => "this kind of fault needs `service`".to_owned(),
-            false => "a surge has no `service`; say `client`, or nothing for all clients".to_owned(),
-        })?;
-        if needs_factor {
-            self.that(fault.factor.is_some_and(positive), at, || "this fault needs `factor`, above 0".to_owned())?;
-        } else {
-            self.that(fault.share.is_some_and(share), at, || "this fault needs `share`, 0 to 1".to_owned())?;
-        }
-        for service in fault.service.iter().chain(&fault.caller) {
-            let known = self.find(service)?;
-            let instance = fault.instance.is_none_or(|instance| instance < known.instances);
-            self.that(instance, at, || format!("`{}` has {} instances, numbered from 0", service, known.instances))?;
-        }
-        let clients = self.topology.client.iter().map(|client| &*client.name);
-        match &fault.client {
-            Some(client) if !clients.clone().any(|name| *name == **client) => {
-                Err(TopologyError::unknown(self.text, client.at_byte(), "client", client, clients))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn reference(&self, to: &Label, operation: Option<&Label>) -> Result<(), TopologyError> {
@@ -180,4 +131,9 @@ fn share(value: f64) -> bool {
 
 fn positive(value: f64) -> bool {
     value > 0.0 && value.is_finite()
+}
+
+/// Not negative, and not infinite.
+fn span(value: f64) -> bool {
+    value >= 0.0 && value.is_finite()
 }
