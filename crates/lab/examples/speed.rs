@@ -3,7 +3,8 @@
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::disallowed_types)]
 
 use lab::generate::{Generator, Rate};
-use lab::{World, WorldConfig, builtin};
+use lab::tunnel::{Nobody, Stopbank, StopbankConfig, TunnelConfig, fly};
+use lab::{World, WorldConfig, builtin, scenario};
 use std::time::Instant;
 use telemetry::Encoding;
 
@@ -55,6 +56,7 @@ fn main() {
             total.attempts
         );
     }
+    scenarios();
     for (name, encoding) in [("protobuf", Encoding::OtlpProto), ("json", Encoding::OtlpJson)] {
         let shop = builtin("shop").expect("it comes with the program");
         let mut generator = Generator::new(&shop, 1, Rate::Max, encoding, START_NS);
@@ -70,6 +72,33 @@ fn main() {
             "replay, {name}: {:.2} M spans/s, {:.0} bytes a span",
             spans as f64 / took / 1e6,
             bytes as f64 / spans as f64
+        );
+    }
+}
+
+/// What one run of a scenario costs: the simulated fleet alone, and with the pipeline that reads its bytes and steers it.
+fn scenarios() {
+    for steered in [false, true] {
+        let mut seconds: Vec<(f64, &str)> = Vec::new();
+        for name in scenario::names() {
+            let scenario = scenario::builtin(name).expect("it comes with the program");
+            let config = TunnelConfig { seconds: u64::from(scenario.terms.length_s), ..TunnelConfig::default() };
+            let begun = Clock::start();
+            if steered {
+                fly(&scenario.topology, &config, &mut Stopbank::new(StopbankConfig::default()));
+            } else {
+                fly(&scenario.topology, &config, &mut Nobody);
+            }
+            seconds.push((begun.seconds(), name));
+        }
+        seconds.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let sum: f64 = seconds.iter().map(|(seconds, _)| seconds).sum();
+        let (most, which) = seconds[seconds.len() - 1];
+        let who = if steered { "steered by the real pipeline" } else { "alone" };
+        println!(
+            "{} scenarios, {who}: {:.2} s a run, at most {most:.2} s ({which})",
+            seconds.len(),
+            sum / seconds.len() as f64
         );
     }
 }

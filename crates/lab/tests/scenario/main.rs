@@ -4,6 +4,7 @@
 
 mod format;
 mod kinds;
+mod payments;
 mod schema;
 
 use std::path::PathBuf;
