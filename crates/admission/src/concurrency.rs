@@ -18,12 +18,14 @@ pub struct GradientConfig {
     pub tolerance: f64,
     /// How much of a new limit is taken over, 0..1.
     pub smoothing: f64,
-    /// Fewer samples than this in a step say nothing.
+    /// Fewer samples than this say nothing: steps are put together until there are as many.
     pub samples_min: u32,
     /// The baseline never drifts above this many times the lowest that was confirmed.
     pub drift_max: f64,
     /// After so many steps at the floor, the latency there is the new baseline.
     pub steps_at_floor: u32,
+    /// In so many steps the baseline drifts towards a latency that is higher, but healthy, by a factor of e.
+    pub drift_steps: u32,
 }
 
 impl Default for GradientConfig {
@@ -37,6 +39,8 @@ impl Default for GradientConfig {
             samples_min: 10,
             drift_max: 2.0,
             steps_at_floor: 5,
+            // ten minutes of steps of one second
+            drift_steps: 600,
         }
     }
 }
@@ -61,13 +65,22 @@ pub struct ConcurrencyLimit {
     baseline_us: Option<f64>,
     confirmed_us: f64,
     steps_at_floor: u32,
+    /// What was measured since the limit moved last, while it is too little to say something.
+    pending: Sample,
 }
 
 impl ConcurrencyLimit {
     /// A limit at its start.
     pub fn new(config: GradientConfig) -> ConcurrencyLimit {
         let limit = f64::from(config.initial.clamp(config.min, config.max.max(config.min)));
-        ConcurrencyLimit { config, limit, baseline_us: None, confirmed_us: 0.0, steps_at_floor: 0 }
+        ConcurrencyLimit {
+            config,
+            limit,
+            baseline_us: None,
+            confirmed_us: 0.0,
+            steps_at_floor: 0,
+            pending: Sample::default(),
+        }
     }
 
     /// Requests that may be in flight.
@@ -82,9 +95,13 @@ impl ConcurrencyLimit {
 
     /// Moves the limit by what a step measured.
     pub fn step(&mut self, sample: Sample) {
-        if sample.completed < self.config.samples_min.max(1) {
+        self.pending.completed += sample.completed;
+        self.pending.latency_us_sum += sample.latency_us_sum;
+        self.pending.in_flight_max = self.pending.in_flight_max.max(sample.in_flight_max);
+        if self.pending.completed < self.config.samples_min.max(1) {
             return;
         }
+        let sample = std::mem::take(&mut self.pending);
         let latency_us = (sample.latency_us_sum as f64 / f64::from(sample.completed)).max(1.0);
         let baseline_us = self.learn(latency_us);
         let gradient = (self.config.tolerance * baseline_us / latency_us).clamp(0.5, 1.0);
@@ -113,8 +130,7 @@ impl ConcurrencyLimit {
         } else if latency_us < baseline_us {
             baseline_us + (latency_us - baseline_us) * 0.1
         } else if healthy {
-            // Two hours of steps of one second for a factor of e.
-            let drifted = baseline_us + (latency_us - baseline_us) / 600.0;
+            let drifted = baseline_us + (latency_us - baseline_us) / f64::from(self.config.drift_steps.max(1));
             drifted.min(self.confirmed_us * self.config.drift_max)
         } else {
             baseline_us
@@ -172,6 +188,16 @@ mod tests {
         (0..50).for_each(|_| limit.step(sample(10_000, limit.limit())));
         (0..500).for_each(|_| limit.step(sample(50_000, limit.limit())));
         assert!(limit.limit() > 20, "{}", limit.limit());
+    }
+
+    #[test]
+    fn steps_with_little_traffic_are_put_together() {
+        let mut limit = ConcurrencyLimit::new(GradientConfig::default());
+        let few = Sample { completed: 3, latency_us_sum: 30_000, in_flight_max: 20 };
+        (0..3).for_each(|_| limit.step(few));
+        assert_eq!(limit.baseline_us(), None, "nine samples say nothing");
+        limit.step(few);
+        assert_eq!(limit.baseline_us(), Some(10_000.0));
     }
 
     #[test]

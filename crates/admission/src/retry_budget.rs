@@ -4,12 +4,17 @@
 //! money that is left. So every retry is paid by first attempts of the last window, and over any stretch of time
 //! `retries <= ratio × first attempts of that stretch and the window before it (+ reserve)`. A budget b is safe only while
 //! first-attempt load × (1 + b) stays below capacity with margin, so it is tied to headroom by command; the usual 20 % is
-//! the default for calm days (Envoy, Linkerd, tower `TpsBudget`).
+//! the default for calm days (Envoy, Linkerd, tower `TpsBudget`). A callee that says how busy it is ties the budget to its
+//! headroom at once: load × (1 + b) ≤ 0.9 capacity means b ≤ 0.9 / utilisation − 1.
 
 use std::collections::VecDeque;
 
 const BUCKETS: u64 = 10;
 const RETRY_MILLI: u64 = 1000;
+/// What a callee said of its load counts for so long.
+const LOAD_COUNTS_MS: u64 = 5000;
+/// How much of the newest word is taken over, in 1/1000: a memory of about ten answers.
+const LOAD_WEIGHT_PERMILLE: i64 = 100;
 
 /// May this retry be sent?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +30,8 @@ pub enum RetryVerdict {
 pub struct RetryBudget {
     normal_permille: u16,
     commanded_permille: Option<u16>,
+    /// How much of its capacity the callee uses, smoothed, in 1/1000, and when it said so.
+    load: Option<(u16, u64)>,
     /// Retries a second that are always there, for callers with little traffic; not while a command is in force.
     reserve_per_s: u32,
     bucket_ms: u64,
@@ -41,6 +48,7 @@ impl RetryBudget {
         RetryBudget {
             normal_permille: ratio_permille,
             commanded_permille: None,
+            load: None,
             reserve_per_s,
             bucket_ms: (window_ms / BUCKETS).max(1),
             paid: VecDeque::new(),
@@ -53,19 +61,51 @@ impl RetryBudget {
     /// The ratio that is commanded, or none. A smaller ratio also shrinks what was paid in before, or the old money would
     /// feed the storm for another window.
     pub fn command(&mut self, ratio_permille: Option<u16>, now_ms: u64) {
-        let before = u64::from(self.ratio_permille());
+        let before = self.ratio_permille();
         self.commanded_permille = ratio_permille;
-        let after = u64::from(self.ratio_permille());
-        if after < before {
-            self.paid.iter_mut().for_each(|(_, milli)| *milli = *milli * after / before);
-        }
+        self.shrink(before);
         self.reserve_milli = 0;
         self.reserve_at_ms = self.reserve_at_ms.max(now_ms);
     }
 
-    /// The ratio in force: a command only tightens.
+    /// The callee says how much of its capacity it uses, in 1/1000.
+    pub fn heard_load(&mut self, permille: u16, now_ms: u64) {
+        let before = self.ratio_permille();
+        let permille = permille.min(2000);
+        let smoothed = match self.load {
+            Some((known, at_ms)) if now_ms.saturating_sub(at_ms) < LOAD_COUNTS_MS => {
+                let moved = (i64::from(permille) - i64::from(known)) * LOAD_WEIGHT_PERMILLE;
+                // a step of less than one is rounded away from nothing, or it would never arrive
+                let step = if moved.abs() < 1000 { moved.signum() } else { moved / 1000 };
+                (i64::from(known) + step) as u16
+            }
+            _ => permille,
+        };
+        self.load = Some((smoothed, now_ms));
+        self.shrink(before);
+    }
+
+    /// How much of its capacity the callee uses, in 1/1000, if it said so lately.
+    pub fn load_permille(&self, now_ms: u64) -> Option<u16> {
+        self.load.filter(|(_, at_ms)| now_ms.saturating_sub(*at_ms) < LOAD_COUNTS_MS).map(|(permille, _)| permille)
+    }
+
+    /// The ratio in force: a command and the callee's load only tighten.
     pub fn ratio_permille(&self) -> u16 {
-        self.commanded_permille.map_or(self.normal_permille, |ratio| ratio.min(self.normal_permille))
+        let commanded = self.commanded_permille.unwrap_or(u16::MAX);
+        let headroom = self.load.map_or(u16::MAX, |(load, _)| match load {
+            0 => u16::MAX,
+            load => (900_000 / u32::from(load)).saturating_sub(1000).min(u32::from(u16::MAX)) as u16,
+        });
+        self.normal_permille.min(commanded).min(headroom)
+    }
+
+    /// What was paid in at a higher ratio shrinks to the one in force.
+    fn shrink(&mut self, before_permille: u16) {
+        let (before, after) = (u64::from(before_permille), u64::from(self.ratio_permille()));
+        if after < before {
+            self.paid.iter_mut().for_each(|(_, milli)| *milli = *milli * after / before);
+        }
     }
 
     /// The ratio that is commanded.
@@ -75,6 +115,7 @@ impl RetryBudget {
 
     /// A first attempt was sent.
     pub fn first_attempt(&mut self, now_ms: u64) {
+        self.load = self.load.filter(|(_, at_ms)| now_ms.saturating_sub(*at_ms) < LOAD_COUNTS_MS);
         self.forget(now_ms);
         let (bucket, milli) = (now_ms / self.bucket_ms, u64::from(self.ratio_permille()));
         match self.paid.back_mut() {
@@ -97,7 +138,7 @@ impl RetryBudget {
                 owed -= part;
             }
             RetryVerdict::Granted
-        } else if self.commanded_permille.is_none() && self.reserve_milli >= RETRY_MILLI {
+        } else if self.has_reserve() && self.reserve_milli >= RETRY_MILLI {
             self.reserve_milli -= RETRY_MILLI;
             RetryVerdict::Granted
         } else {
@@ -109,6 +150,11 @@ impl RetryBudget {
     /// Retries refused since the start.
     pub fn refused_total(&self) -> u64 {
         self.refused_total
+    }
+
+    /// No reserve feeds a storm: not while a command is in force, nor when the callee has no headroom.
+    fn has_reserve(&self) -> bool {
+        self.commanded_permille.is_none() && (self.load.is_none() || self.ratio_permille() > 0)
     }
 
     fn forget(&mut self, now_ms: u64) {
@@ -156,7 +202,33 @@ mod tests {
         assert_eq!(budget.try_retry(101_000), RetryVerdict::Granted);
     }
 
+    #[test]
+    fn a_busy_callee_shrinks_the_budget_to_its_headroom_and_silence_gives_it_back() {
+        let mut budget = RetryBudget::new(200, 10, 10_000);
+        let ratio = |budget: &mut RetryBudget, load: u16| {
+            (0..200).for_each(|_| budget.heard_load(load, 0));
+            budget.ratio_permille()
+        };
+        assert_eq!(ratio(&mut budget, 500), 200, "plenty of room");
+        assert_eq!(ratio(&mut budget, 800), 125, "0.8 × 1.125 = 0.9");
+        (0..80).for_each(|_| budget.first_attempt(0));
+        assert_eq!(ratio(&mut budget, 900), 0);
+        assert_eq!(budget.try_retry(0), RetryVerdict::Refused, "what was paid in before and the reserve are gone too");
+        budget.first_attempt(4999);
+        assert_eq!(budget.ratio_permille(), 0);
+        budget.first_attempt(5000);
+        assert_eq!((budget.ratio_permille(), budget.load_permille(5000)), (200, None), "it has not said so for long");
+    }
+
     proptest! {
+        #[test]
+        fn the_budget_never_lets_load_and_retries_pass_nine_tenths(load in 1u16..900) {
+            let mut budget = RetryBudget::new(1000, 0, 10_000);
+            budget.heard_load(load, 0);
+            let with_retries = u64::from(load) * (1000 + u64::from(budget.ratio_permille()));
+            prop_assert!(with_retries <= 900_000);
+        }
+
         #[test]
         fn the_bound_holds_over_any_stretch_of_any_sequence(
             ratio in 0u16..1000, reserve in 0u32..5, steps in prop::collection::vec((0u64..800, 0u32..8, 0u32..8), 1..120),

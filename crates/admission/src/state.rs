@@ -99,6 +99,11 @@ impl State {
         }
     }
 
+    /// Is nothing commanded, and nothing on its way back?
+    pub fn is_normal(&self) -> bool {
+        self.levers.is_empty()
+    }
+
     fn normal(&self, knob: Knob) -> Option<Setting> {
         Some(match knob {
             Knob::Admission => Boundary::ALL.setting(),

@@ -2,10 +2,11 @@
 
 use crate::clock::Clock;
 use crate::guard::Guard;
-use crate::settings::{ClampSettings, ClientSettings, LimitSettings, ServerSettings, Settings, SettingsError};
+use crate::settings::{
+    ClampSettings, ClientSettings, ConsoleSettings, KafkaSettings, LimitSettings, ServerSettings, Settings,
+    SettingsError,
+};
 use control::Keyring;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 /// Makes a [`Guard`].
 #[derive(Clone, Debug, Default)]
@@ -58,6 +59,21 @@ impl GuardBuilder {
         self
     }
 
+    /// stopbank's console, `http://host:port`, and the token that it asks of guards, if it does.
+    #[must_use]
+    pub fn console(mut self, url: &str, token: Option<&str>) -> GuardBuilder {
+        let token = token.map(str::to_owned);
+        self.settings.console = Some(ConsoleSettings { url: url.to_owned(), token });
+        self
+    }
+
+    /// Kafka's brokers and topics.
+    #[must_use]
+    pub fn kafka(mut self, kafka: KafkaSettings) -> GuardBuilder {
+        self.settings.kafka = Some(kafka);
+        self
+    }
+
     /// How many requests are worked on at the same time.
     #[must_use]
     pub fn limit(mut self, limit: LimitSettings) -> GuardBuilder {
@@ -94,27 +110,14 @@ impl GuardBuilder {
         Guard::new(self.settings, clock)
     }
 
-    /// A guard that moves by itself, in a thread of its own: an overloaded runtime cannot keep it from acting. The thread
-    /// ends with the last handle.
+    /// A guard that moves by itself, in a thread of its own (an overloaded runtime cannot keep it from acting), and follows
+    /// Kafka or the console if the settings name one. The threads end with the last handle.
     ///
     /// # Errors
     /// What is wrong with the settings.
     pub fn start(self) -> Result<Guard, SettingsError> {
         let guard = Guard::new(self.settings, Clock::system())?;
-        let every = Duration::from_millis(u64::from(guard.settings().step_ms));
-        let shared = Arc::downgrade(&guard.shared);
-        std::thread::Builder::new()
-            .name("stopbank-guard".to_owned())
-            .spawn(move || {
-                while let Some(shared) = Weak::upgrade(&shared) {
-                    shared.step();
-                    drop(shared);
-                    std::thread::sleep(every);
-                }
-            })
-            .map_err(|error| {
-                crate::settings::wrong("step_ms", format!("needs a thread, and there is none: {error}"))
-            })?;
+        crate::follow::start(&guard.shared)?;
         Ok(guard)
     }
 }

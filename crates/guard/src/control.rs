@@ -1,14 +1,16 @@
 //! What is commanded, and the step from one table to the next.
 
 use crate::event::Event;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::{Settings, SettingsError, read_keyring};
 use crate::shards::REASONS;
 use crate::shared::Shared;
 use admission::{Commanded, State, Table, Tallies, step};
-use control::{InForce, Record, Subscriber, Verdict};
+use control::{InForce, Keyring, Record, Subscriber, Verdict};
 use model::{Knob, LEVELS, NameId, Setting};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Instant, SystemTime};
 
 /// How much of a new measurement of the holding time is taken over.
 const HOLD_WEIGHT: f64 = 0.2;
@@ -22,6 +24,10 @@ pub(crate) struct Control {
     /// When the last record came, or the feed said that it is alive.
     pub(crate) heard_ms: Option<u64>,
     pub(crate) caught_up: bool,
+    /// How long it took from a record to the table that obeys it, the last time and the longest, microseconds.
+    pub(crate) applied_us: (u64, u64),
+    /// The keyring's file as it was read last: when it was changed, and its keys' ids.
+    keyring_at: Option<SystemTime>,
     pub(crate) second: Second,
     pub(crate) totals: Totals,
 }
@@ -58,26 +64,67 @@ impl Control {
             in_force: Vec::new(),
             heard_ms: None,
             caught_up: false,
+            applied_us: (0, 0),
+            keyring_at: settings.keyring_file.as_deref().and_then(changed_at),
             second: Second::default(),
             totals: Totals::default(),
         };
         Ok((control, table))
+    }
+
+    /// Is a command in force, or a lever on its way back?
+    pub(crate) fn is_commanded(&self) -> bool {
+        !self.in_force.is_empty() || !self.state.is_normal()
     }
 }
 
 impl Shared {
     /// Takes a record of the control topic, and obeys it before it returns.
     pub(crate) fn offer(&self, record: &Record, broker_ms: u64) -> Verdict {
-        let now_ms = self.clock.now_ms();
+        let (begun, now_ms) = (Instant::now(), self.clock.now_ms());
         let mut control = self.control();
         control.heard_ms = Some(now_ms);
         let verdict = control.subscriber.offer(record, broker_ms);
         if verdict == Verdict::Accepted {
             self.obey(&mut control, &Tallies::default(), now_ms);
+            let took_us = begun.elapsed().as_micros() as u64;
+            control.applied_us = (took_us, control.applied_us.1.max(took_us));
         }
         drop(control);
         self.events.tell(Event::Order { key: record.key.clone(), verdict });
         verdict
+    }
+
+    /// The state of the topic at the start has been read.
+    pub(crate) fn caught_up(&self) {
+        let mut control = self.control();
+        control.subscriber.caught_up();
+        control.caught_up = true;
+        control.heard_ms = Some(self.clock.now_ms());
+    }
+
+    /// The other side is there.
+    pub(crate) fn heard(&self) {
+        self.control().heard_ms = Some(self.clock.now_ms());
+    }
+
+    /// Other keys; what was signed by one that no longer counts ends at once.
+    pub(crate) fn set_keyring(&self, keyring: Keyring) {
+        self.control().subscriber.set_keyring(keyring);
+        self.step();
+    }
+
+    /// Reads the keyring's file again if it has changed. One that cannot be read changes nothing.
+    pub(crate) fn reload_keyring(&self) {
+        let Some(path) = &self.settings.keyring_file else { return };
+        let at = changed_at(path);
+        if at.is_none() || std::mem::replace(&mut self.control().keyring_at, at) == at {
+            return;
+        }
+        match read_keyring(path) {
+            Ok(keyring) => self.set_keyring(keyring),
+            Err(error) => tracing::error!(%error, "the keyring stays as it was"),
+        }
     }
 
     /// Moves the limits by what was counted and the levers by the time; leases that have ended end here.
@@ -132,6 +179,11 @@ impl Shared {
             self.hold_us.store((before + (measured - before) * weight) as u32, Ordering::Relaxed);
         }
     }
+}
+
+/// When a file was changed last.
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).ok()?.modified().ok()
 }
 
 /// What of a command the table obeys.

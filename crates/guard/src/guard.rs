@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::event::{Event, Events};
 use crate::gate::Gate;
+use crate::health::Health;
 use crate::labels::Labels;
 use crate::permit::{Held, Permit};
 use crate::random::random;
@@ -120,15 +121,12 @@ impl Guard {
 
     /// The control topic has been read up to where it ended at the start: one-shots are done from now on.
     pub fn caught_up(&self) {
-        let mut control = self.shared.control();
-        control.subscriber.caught_up();
-        control.caught_up = true;
-        control.heard_ms = Some(self.shared.clock.now_ms());
+        self.shared.caught_up();
     }
 
     /// Whoever feeds the guard has heard from the other side, though there was no record.
     pub fn heard(&self) {
-        self.shared.control().heard_ms = Some(self.shared.clock.now_ms());
+        self.shared.heard();
     }
 
     /// Moves limits, levers and leases on by the time.
@@ -143,8 +141,7 @@ impl Guard {
 
     /// Other keys, after a rotation: what was signed by a key that no longer counts ends at once.
     pub fn set_keyring(&self, keyring: Keyring) {
-        self.shared.control().subscriber.set_keyring(keyring);
-        self.shared.step();
+        self.shared.set_keyring(keyring);
     }
 
     /// Other clamps, from now on.
@@ -175,6 +172,16 @@ impl Guard {
     /// The table that decides now.
     pub fn table(&self) -> Arc<Table> {
         self.shared.table.load_full()
+    }
+
+    /// How things stand, for `/health`.
+    pub fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    /// The same in Prometheus' text format, for `/metrics`.
+    pub fn metrics(&self) -> String {
+        crate::metrics::text(&self.shared)
     }
 
     /// What happens from now on.

@@ -14,10 +14,13 @@ mod callee;
 mod clock;
 mod control;
 mod event;
+mod follow;
 mod gate;
 mod guard;
+mod health;
 mod http;
 mod labels;
+mod metrics;
 mod permit;
 mod random;
 mod refusal;
@@ -33,15 +36,16 @@ pub use callee::{Attempt, Call, Callee, CalleeState, End, Stopped};
 pub use clock::Clock;
 pub use event::Event;
 pub use guard::Guard;
+pub use health::{BreakerHealth, Health, OrderHealth};
 pub use http::{
     Again, ClientError, ClientGuardLayer, ClientGuardService, Cloned, GuardFuture, GuardLayer, GuardService, Head,
-    Once, PUSHBACK, REASON, RETRY, refusal_response, retry_of,
+    LOAD, Once, PUSHBACK, REASON, RETRY, refusal_response, retry_of,
 };
 pub use labels::{ATTEMPT, COHORT, CRITICALITY, Labels, TIMEOUT_MS};
 pub use permit::Permit;
 pub use refusal::Refusal;
 pub use report::KNOBS;
 pub use settings::{
-    BoundSettings, BreakerSettings, ClampSettings, ClientSettings, LimitSettings, Mode, ServerSettings, Settings,
-    SettingsError,
+    BoundSettings, BreakerSettings, ClampSettings, ClientSettings, ConsoleSettings, KafkaSettings, LimitSettings, Mode,
+    ServerSettings, Settings, SettingsError,
 };

@@ -1,6 +1,7 @@
 //! A place in flight, held while a request is worked on.
 
 use crate::shared::Shared;
+use model::LEVELS;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -41,6 +42,14 @@ impl<'g> Permit<'g> {
     /// How long the request waited in the guard's queue, milliseconds.
     pub fn waited_ms(&self) -> u32 {
         self.waited_ms
+    }
+
+    /// How much of what may be in flight is, in 1/1000, this request included; nothing where there is no limit. For the
+    /// header `stopbank-load` of an answer.
+    pub fn load_permille(&self) -> Option<u16> {
+        let limit = self.shared.table.load().in_flight_max[LEVELS - 1];
+        let in_flight = u64::from(self.shared.counts.glance()) + u64::from(self.shared.gate.queued());
+        (limit != u32::MAX).then(|| (in_flight * 1000 / u64::from(limit.max(1))).min(2000) as u16)
     }
 
     /// The work was done.

@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used)] // that is how tests fail
 
-use control::{Key, Keyring, Role, Signer};
-use guard::{
-    ClientError, ClientGuardLayer, Clock, Guard, GuardLayer, Labels, LimitSettings, OpenReason, Settings, Stopped,
-};
+mod common;
+
+use common::{command, settings};
+use guard::{ClientError, ClientGuardLayer, Clock, Guard, GuardLayer, Labels, OpenReason, Stopped};
 use http::{Request, Response, StatusCode};
-use model::{Command, CommandId, Criticality, Mode, Setting, Target};
+use model::{Criticality, Setting, Target};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,40 +17,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-const DOMAIN: &str = "shop";
-
-fn signer() -> Signer {
-    Signer::from_seed([3; 32])
-}
-
-fn settings(limit: u32) -> Settings {
-    let mut keyring = Keyring::new();
-    keyring.add(Key::new(signer().public(), Role::Engine)).unwrap();
-    let mut settings =
-        Settings { service: "cart".into(), domain: DOMAIN.into(), keyring: Some(keyring), ..Settings::default() };
-    settings.server.limit = LimitSettings::Fixed { limit };
-    settings.server.class_share_permille = [1000; 4];
-    settings
-}
-
 fn guard(limit: u32) -> Guard {
     Guard::new(settings(limit), Clock::system()).unwrap()
-}
-
-fn command(guard: &Guard, sequence: u64, target: Target, setting: Setting, ttl_ms: u32) {
-    let command = Command {
-        id: CommandId(format!("id-{sequence}")),
-        sequence,
-        ttl_ms,
-        target,
-        knob: setting.knob(),
-        setting: Some(setting),
-        reason: model::Reason::default(),
-        mode: Mode::Act,
-    };
-    let now_ms = guard.clock().now_ms();
-    let record = signer().command(DOMAIN, 1, &command, now_ms);
-    assert_eq!(guard.offer(&record, now_ms), control::Verdict::Accepted);
 }
 
 fn request(class: &str) -> Request<String> {

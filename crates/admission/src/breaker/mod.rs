@@ -75,6 +75,29 @@ impl fmt::Display for OpenReason {
     }
 }
 
+/// When this instance probes on behalf of the whole fleet, while a command holds its breaker half-open: one probe in each
+/// of its turns, and it has the turn in one of `places` slots. Instances with different places never probe together, and
+/// nobody has to be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// This instance's place, by a hash of its id.
+    pub place: u32,
+    /// How many places there are.
+    pub places: u32,
+    /// How long a turn lasts, milliseconds.
+    pub slot_ms: u32,
+}
+
+impl Turn {
+    /// The number of the slot at `now_ms`, and how long it is until the own one; 0 in it.
+    fn slot(self, now_ms: u64) -> (u64, u64) {
+        let (places, slot_ms) = (u64::from(self.places.max(1)), u64::from(self.slot_ms.max(1)));
+        let slot = now_ms / slot_ms;
+        let ahead = (u64::from(self.place) % places + places - slot % places) % places;
+        (slot, if ahead == 0 { 0 } else { ahead * slot_ms - now_ms % slot_ms })
+    }
+}
+
 /// May a call be made?
 #[derive(Debug, PartialEq, Eq)]
 pub enum Permit {
@@ -131,6 +154,9 @@ pub struct Breaker {
     /// Rises with each change of phase: an answer from before does not count.
     generation: u64,
     probes_sent: u64,
+    turn: Option<Turn>,
+    /// The slot in which it has probed last.
+    probed_in: Option<u64>,
 }
 
 impl Breaker {
@@ -147,7 +173,14 @@ impl Breaker {
             openings: 0,
             generation: 0,
             probes_sent: 0,
+            turn: None,
+            probed_in: None,
         }
+    }
+
+    /// Takes turns with the rest of the fleet while a command holds it half-open.
+    pub fn set_turn(&mut self, turn: Option<Turn>) {
+        self.turn = turn;
     }
 
     /// Other thresholds; what was counted stays.
@@ -189,6 +222,7 @@ impl Breaker {
             State::Closed => Permit::Allowed(self.ticket(None)),
             State::Open { until_ms } if commanded => refused(self.reason, (*until_ms - now_ms).min(1000)),
             State::Open { until_ms } => refused(self.reason, *until_ms - now_ms),
+            State::HalfOpen { .. } if commanded && self.turn.is_some() => self.take_turn(now_ms),
             State::HalfOpen { waiting, succeeded, failed } => {
                 if waiting.len() as u64 + u64::from(*succeeded) + u64::from(*failed) < u64::from(probes) {
                     self.probes_sent += 1;
@@ -280,6 +314,21 @@ impl Breaker {
     /// Openings since the last full recovery.
     pub fn openings(&self) -> u32 {
         self.openings
+    }
+
+    fn take_turn(&mut self, now_ms: u64) -> Permit {
+        let Some((slot, wait_ms)) = self.turn.map(|turn| turn.slot(now_ms)) else {
+            return Permit::Allowed(self.ticket(None));
+        };
+        let State::HalfOpen { waiting, .. } = &mut self.state else { return Permit::Allowed(self.ticket(None)) };
+        if wait_ms > 0 || self.probed_in == Some(slot) {
+            return Permit::Refused { reason: self.reason, retry_after_ms: wait_ms.max(1) };
+        }
+        self.probed_in = Some(slot);
+        self.probes_sent += 1;
+        waiting.push((self.probes_sent, now_ms));
+        let probe = Some(self.probes_sent);
+        Permit::Allowed(self.ticket(probe))
     }
 
     fn ticket(&self, probe: Option<u64>) -> Ticket {

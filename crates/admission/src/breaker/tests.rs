@@ -1,6 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
+mod exhaustive;
+
 fn config() -> BreakerConfig {
     BreakerConfig {
         window: BreakerWindow::Calls { calls: 10 },
@@ -213,6 +215,35 @@ proptest! {
         let through = (0..calls).filter(|_| allowed(breaker.acquire(1000, 0)).is_some()).count();
         prop_assert_eq!(through, calls.min(probes as usize));
     }
+}
+
+#[test]
+fn while_a_command_holds_it_half_open_one_instance_of_the_fleet_probes_at_a_time() {
+    let mut fleet: Vec<Breaker> = (0..40)
+        .map(|place| {
+            let mut breaker = Breaker::new(config());
+            breaker.set_turn(Some(Turn { place, places: 100, slot_ms: 100 }));
+            breaker.command(Some(BreakerPhase::HalfOpen), 0);
+            breaker
+        })
+        .collect();
+    let (mut probes, mut waits) = (vec![0; 40], Vec::new());
+    for now_ms in (0..20_000).step_by(10) {
+        let permits: Vec<Permit> = fleet.iter_mut().map(|breaker| breaker.acquire(now_ms, 0)).collect();
+        let through = permits.iter().filter(|permit| matches!(permit, Permit::Allowed(_))).count();
+        assert!(through <= 1, "{through} at {now_ms}");
+        for (place, permit) in permits.into_iter().enumerate() {
+            match permit {
+                Permit::Allowed(_) => probes[place] += 1,
+                Permit::Refused { retry_after_ms, .. } => waits.push(retry_after_ms),
+            }
+        }
+    }
+    assert!(
+        probes.iter().all(|probes| *probes == 2),
+        "each once in ten seconds, though no probe was answered: {probes:?}"
+    );
+    assert!(waits.iter().all(|wait_ms| *wait_ms <= 10_000));
 }
 
 fn calls_once(breaker: &mut Breaker) {

@@ -35,14 +35,14 @@ impl Call {
     /// The next try.
     ///
     /// # Errors
-    /// The breaker is open, or the deadline has passed.
+    /// The breaker is open, the callee is left alone because it refuses, or the deadline has passed.
     pub fn attempt(&mut self) -> Result<Attempt, Stopped> {
         let now_ms = self.callee.inner.clock.now_ms();
         let left_ms = self.labels.deadline_ms.map(|deadline_ms| deadline_ms.saturating_sub(now_ms));
         if left_ms == Some(0) {
             return Err(Stopped::Deadline);
         }
-        let ticket = self.callee.acquire(now_ms)?;
+        let ticket = self.callee.acquire(self.labels.criticality.unwrap_or_default(), now_ms)?;
         self.attempts += 1;
         if self.attempts == 1 {
             self.callee.first_attempt(now_ms);
@@ -90,6 +90,13 @@ impl Attempt {
         self.labels
     }
 
+    /// After how long it may be sent a second time, if the settings say so and all is calm by then
+    /// ([`Callee::may_hedge`]).
+    pub fn hedge_after(&self) -> Option<Duration> {
+        let after_ms = self.callee.inner.settings.hedge_after_ms.filter(|after_ms| *after_ms < self.timeout_ms)?;
+        Some(Duration::from_millis(u64::from(after_ms)))
+    }
+
     /// Tells how it ended. For a try outside of a [`Call`]'s loop.
     pub fn end(mut self, end: End) {
         self.record(end);
@@ -98,7 +105,8 @@ impl Attempt {
     fn record(&mut self, end: End) {
         if let Some(ticket) = self.ticket.take() {
             let now_ms = self.callee.inner.clock.now_ms();
-            self.callee.record(ticket, end.for_breaker(), now_ms.saturating_sub(self.began_ms), now_ms);
+            let (class, took_ms) = (self.labels.criticality.unwrap_or_default(), now_ms.saturating_sub(self.began_ms));
+            self.callee.record(class, ticket, end, took_ms, now_ms);
         }
     }
 }

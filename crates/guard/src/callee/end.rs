@@ -36,6 +36,11 @@ pub enum Stopped {
         /// When it is worth asking again, milliseconds from now.
         retry_after_ms: u64,
     },
+    /// The callee refuses so much that it is left alone.
+    Throttled {
+        /// The share of calls of this class that is not made, in 1/1000.
+        refused_permille: u32,
+    },
     /// The deadline of the call has passed.
     Deadline,
 }
@@ -45,6 +50,9 @@ impl fmt::Display for Stopped {
         match self {
             Stopped::Breaker { reason, retry_after_ms } => {
                 write!(out, "not called: the circuit breaker is open ({reason}); ask again in {retry_after_ms} ms")
+            }
+            Stopped::Throttled { refused_permille } => {
+                write!(out, "not called: the callee refuses, and {refused_permille} of 1000 calls are spared it")
             }
             Stopped::Deadline => out.write_str("not called: the deadline has passed"),
         }

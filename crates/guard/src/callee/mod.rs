@@ -12,15 +12,19 @@ use crate::clock::Clock;
 use crate::event::{Event, Events};
 use crate::random::random;
 use crate::settings::{ClientSettings, Settings};
-use admission::{Breaker, CallEnd, Health, OpenReason, Permit, RetryBudget, RetryVerdict, Ticket};
-use control::InForce;
-use model::{BreakerPhase, BreakerReport, Setting, Target};
+use admission::{Breaker, CallEnd, Health, OpenReason, Permit, RetryBudget, RetryVerdict, Throttle, Ticket, Turn};
+use control::{InForce, instance_share};
+use model::{BreakerPhase, BreakerReport, Criticality, Setting, Target};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The window of the retry budget, milliseconds.
 const BUDGET_WINDOW_MS: u64 = 10_000;
+/// A callee busier than this is not hedged, in 1/1000 of its capacity.
+const HEDGE_LOAD_MAX_PERMILLE: u16 = 700;
+/// How long an instance's turn to probe for the whole fleet lasts, of a hundred, milliseconds.
+const TURN_MS: u32 = 100;
 
 /// One callee of this service. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,6 +46,7 @@ struct Inner {
 struct Machines {
     breaker: Breaker,
     budget: RetryBudget,
+    throttle: Throttle,
     timeout_ms: u32,
     phase: BreakerPhase,
 }
@@ -66,11 +71,14 @@ pub struct CalleeState {
 }
 
 impl Callee {
-    fn new(name: &str, settings: ClientSettings, clock: Clock, events: Events) -> Callee {
+    fn new(name: &str, settings: ClientSettings, instance: &str, clock: Clock, events: Events) -> Callee {
         let mut breaker = Breaker::new(settings.breaker.config());
         breaker.set_mode(settings.breaker.mode.into());
+        breaker.set_turn(Some(Turn { place: u32::from(instance_share(instance)), places: 100, slot_ms: TURN_MS }));
+        let throttle = Throttle::new(settings.throttle());
         let budget = RetryBudget::new(settings.retry_ratio_permille, settings.retry_reserve_per_s, BUDGET_WINDOW_MS);
-        let machines = Machines { breaker, budget, timeout_ms: settings.timeout_ms, phase: BreakerPhase::Closed };
+        let machines =
+            Machines { breaker, budget, throttle, timeout_ms: settings.timeout_ms, phase: BreakerPhase::Closed };
         let inner = Inner {
             name: name.to_owned(),
             settings,
@@ -137,19 +145,46 @@ impl Callee {
         target.caller.is_none() || (target.service == self.inner.name && target.operation.is_none())
     }
 
-    fn acquire(&self, now_ms: u64) -> Result<Ticket, Stopped> {
+    /// The callee says how much of its capacity it uses, in 1/1000 (the header `stopbank-load` of its answers): the retry
+    /// budget shrinks to its headroom.
+    pub fn heard_load(&self, permille: u16) {
+        self.machines().budget.heard_load(permille, self.inner.clock.now_ms());
+    }
+
+    /// May a call be sent a second time before the first is answered? Only in calm: the breaker closed, nothing commanded,
+    /// nothing refused, the callee not busy; and the retry budget pays.
+    pub fn may_hedge(&self, class: Criticality) -> bool {
+        let now_ms = self.inner.clock.now_ms();
+        let mut machines = self.machines();
+        let calm = machines.breaker.phase(now_ms) == BreakerPhase::Closed
+            && machines.budget.commanded_permille().is_none()
+            && machines.throttle.refused_permille(class, now_ms) == 0
+            && machines.budget.load_permille(now_ms).is_none_or(|load| load < HEDGE_LOAD_MAX_PERMILLE);
+        calm && machines.budget.try_retry(now_ms) == RetryVerdict::Granted
+    }
+
+    fn acquire(&self, class: Criticality, now_ms: u64) -> Result<Ticket, Stopped> {
         let mut machines = self.machines();
         let permit = machines.breaker.acquire(now_ms, random());
         self.tell_phase(&mut machines, now_ms);
-        match permit {
-            Permit::Allowed(ticket) => Ok(ticket),
-            Permit::Refused { reason, retry_after_ms } => Err(Stopped::Breaker { reason, retry_after_ms }),
+        let ticket = match permit {
+            Permit::Allowed(ticket) => ticket,
+            Permit::Refused { reason, retry_after_ms } => return Err(Stopped::Breaker { reason, retry_after_ms }),
+        };
+        if self.inner.settings.throttle_k_permille > 0 && !machines.throttle.ask(class, now_ms, random()) {
+            machines.breaker.record(ticket, CallEnd::Ignored, 0, now_ms, 0);
+            let refused_permille = machines.throttle.refused_permille(class, now_ms);
+            return Err(Stopped::Throttled { refused_permille });
         }
+        Ok(ticket)
     }
 
-    fn record(&self, ticket: Ticket, end: CallEnd, took_ms: u64, now_ms: u64) {
+    fn record(&self, class: Criticality, ticket: Ticket, end: End, took_ms: u64, now_ms: u64) {
         let mut machines = self.machines();
-        machines.breaker.record(ticket, end, took_ms, now_ms, random());
+        if !matches!(end, End::Refused(_)) {
+            machines.throttle.accepted(class, now_ms);
+        }
+        machines.breaker.record(ticket, end.for_breaker(), took_ms, now_ms, random());
         self.tell_phase(&mut machines, now_ms);
     }
 
@@ -207,7 +242,7 @@ impl Callees {
         let make = || {
             // what stands under `callees` was looked at when the guard was made
             let own = settings.towards(name).unwrap_or_else(|_| settings.client.clone());
-            Callee::new(name, own, clock.clone(), events.clone())
+            Callee::new(name, own, &settings.instance, clock.clone(), events.clone())
         };
         let callee = known.entry(name.to_owned()).or_insert_with(make).clone();
         callee.obey(in_force, clock.now_ms());

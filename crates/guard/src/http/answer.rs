@@ -17,6 +17,9 @@ pub const REASON: HeaderName = HeaderName::from_static("stopbank-reason");
 /// gRPC's word to the client's retry policy.
 pub const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
+/// How much of its capacity the answering instance uses, in 1/1000: requests in flight of those that may be.
+pub const LOAD: HeaderName = HeaderName::from_static("stopbank-load");
+
 const ENVOY: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -76,6 +79,11 @@ pub fn retry_of(status: StatusCode, headers: &HeaderMap) -> Option<Retry> {
         return Some(after_s.map_or(Retry::Never, |after_s| Retry::AfterMs(after_s.saturating_mul(1000))));
     }
     None
+}
+
+/// What an answer says of the callee's load, in 1/1000.
+pub(crate) fn load_of(headers: &HeaderMap) -> Option<u16> {
+    headers.get(LOAD)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Did the callee fail, as far as a response without its body tells?

@@ -1,6 +1,6 @@
-//! The layer before a client: breaker, timeout, labels, and retries within the budget.
+//! The layer before a client: breaker, throttle, timeout, labels, and retries and hedges within the budget.
 
-use super::answer::{failed, retry_of};
+use super::answer::{failed, load_of, retry_of};
 use super::head::Head;
 use crate::callee::{Callee, End, Stopped};
 use crate::labels::Labels;
@@ -10,8 +10,10 @@ use http::{Request, Response};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::timeout;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -143,6 +145,46 @@ where
     }
 }
 
+/// What may be asked of a future that is raced.
+type Answer<R, E> = Result<Response<R>, E>;
+
+/// The first good answer of a try and, if it has none after a while, of a second one.
+async fn race<R, E, F, G>(first: F, after: Duration, second: impl FnOnce() -> Option<G>) -> Answer<R, E>
+where
+    F: Future<Output = Answer<R, E>>,
+    G: Future<Output = Answer<R, E>>,
+{
+    let mut first = pin!(first);
+    if let Ok(answer) = timeout(after, first.as_mut()).await {
+        return answer;
+    }
+    let Some(second) = second() else { return first.await };
+    let mut second = pin!(second);
+    let (mut first_is_bad, mut second_is_bad) = (false, false);
+    poll_fn(|context| {
+        if !first_is_bad && let Poll::Ready(answer) = first.as_mut().poll(context) {
+            first_is_bad = !is_good(&answer);
+            if !first_is_bad || second_is_bad {
+                return Poll::Ready(answer);
+            }
+        }
+        if !second_is_bad && let Poll::Ready(answer) = second.as_mut().poll(context) {
+            second_is_bad = !is_good(&answer);
+            if !second_is_bad || first_is_bad {
+                return Poll::Ready(answer);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+fn is_good<R, E>(answer: &Answer<R, E>) -> bool {
+    answer.as_ref().is_ok_and(|response| {
+        !failed(response.status(), response.headers()) && retry_of(response.status(), response.headers()).is_none()
+    })
+}
+
 async fn call<S, A, B, R>(
     callee: Callee,
     mut inner: S,
@@ -150,7 +192,7 @@ async fn call<S, A, B, R>(
     labels: Labels,
 ) -> Result<Response<R>, ClientError<S::Error>>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
     A: Again<B>,
 {
     let idempotent = Head::of(&first).is_idempotent();
@@ -158,14 +200,36 @@ where
     let mut next = first;
     loop {
         let attempt = call.attempt().map_err(ClientError::Stopped)?;
-        let again = A::again(&next);
         let wait = attempt.timeout();
-        attempt.labels().write(next.headers_mut(), callee.clock().now_ms());
+        let now_ms = callee.clock().now_ms();
+        attempt.labels().write(next.headers_mut(), now_ms);
+        let again = A::again(&next);
         span::tried(attempt.number(), wait.as_millis() as u64);
-        let result = match tokio::time::timeout(wait, inner.call(next)).await {
+        let hedge = attempt.hedge_after().filter(|_| idempotent);
+        let hedged = hedge.and_then(|after| Some((after, again.as_ref().and_then(A::again)?)));
+        let first = inner.call(next);
+        let result = match hedged {
+            None => timeout(wait, first).await,
+            Some((after, mut copy)) => {
+                let mut other = inner.clone();
+                let labels = Labels { attempt: attempt.number() + 1, ..attempt.labels() };
+                let second = || {
+                    callee.may_hedge(labels.criticality.unwrap_or_default()).then_some(async move {
+                        labels.write(copy.headers_mut(), now_ms + after.as_millis() as u64);
+                        poll_fn(|context| other.poll_ready(context)).await?;
+                        other.call(copy).await
+                    })
+                };
+                timeout(wait, race(first, after, second)).await
+            }
+        };
+        let result = match result {
             Ok(result) => result.map_err(ClientError::Inner),
             Err(_) => Err(ClientError::Timeout { after_ms: wait.as_millis() as u64 }),
         };
+        if let Some(load) = result.as_ref().ok().and_then(|response| load_of(response.headers())) {
+            callee.heard_load(load);
+        }
         let end = end(&result);
         let delay = call.end(attempt, end).filter(|_| idempotent || matches!(end, End::Refused(Retry::AfterMs(_))));
         let (Some(delay), Some(again)) = (delay, again) else { return result };

@@ -5,7 +5,7 @@ mod client;
 mod head;
 mod server;
 
-pub use answer::{PUSHBACK, REASON, RETRY, refusal_response, retry_of};
+pub use answer::{LOAD, PUSHBACK, REASON, RETRY, refusal_response, retry_of};
 pub use client::{Again, ClientError, ClientGuardLayer, ClientGuardService, Cloned, Once};
 pub use head::Head;
 pub use server::{GuardFuture, GuardLayer, GuardService};

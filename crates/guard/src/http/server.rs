@@ -1,6 +1,6 @@
 //! The layer before a server: admits, queues or answers at once.
 
-use super::answer::{failed, refusal_response};
+use super::answer::{LOAD, failed, refusal_response};
 use super::head::Head;
 use crate::guard::{Entered, Guard, Waiter};
 use crate::labels::{Labels, with_current};
@@ -154,7 +154,11 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateNow::Works { future, permit } => {
-                    let result = ready!(with_current(labels, || future.poll(context)));
+                    let mut result = ready!(with_current(labels, || future.poll(context)));
+                    let load = permit.as_ref().and_then(Permit::load_permille);
+                    if let (Ok(response), Some(load)) = (&mut result, load) {
+                        response.headers_mut().insert(LOAD, load.into());
+                    }
                     let done = result.as_ref().is_ok_and(|response| !failed(response.status(), response.headers()));
                     match permit.take() {
                         Some(permit) if done => permit.succeed(),

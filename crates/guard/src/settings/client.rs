@@ -1,7 +1,7 @@
 //! The client side's settings.
 
 use super::{SettingsError, wrong};
-use admission::{Backoff, BreakerConfig, BreakerMode, BreakerWindow};
+use admission::{Backoff, BreakerConfig, BreakerMode, BreakerWindow, ThrottleConfig};
 use serde::{Deserialize, Serialize};
 
 /// How calls to a callee are made.
@@ -20,6 +20,11 @@ pub struct ClientSettings {
     pub backoff_base_ms: u32,
     /// The longest wait before any retry, milliseconds.
     pub backoff_cap_ms: u32,
+    /// A callee that refuses is asked no more than this times what it accepts, in 1/1000; 0 asks it always.
+    pub throttle_k_permille: u32,
+    /// A call that has no answer after so many milliseconds is sent a second time, if it may be sent twice, if all is calm
+    /// and if the retry budget pays; the first good answer counts. Left out: never.
+    pub hedge_after_ms: Option<u32>,
     /// The circuit breaker.
     pub breaker: BreakerSettings,
 }
@@ -87,6 +92,8 @@ impl Default for ClientSettings {
             retry_reserve_per_s: 1,
             backoff_base_ms: backoff.base_ms,
             backoff_cap_ms: backoff.cap_ms,
+            throttle_k_permille: ThrottleConfig::default().k_permille,
+            hedge_after_ms: None,
             breaker: BreakerSettings::default(),
         }
     }
@@ -124,10 +131,17 @@ impl ClientSettings {
         if window_calls == Some(0) || window_ms == Some(0) {
             return Err(wrong(&format!("{at}.breaker"), "has an empty window: leave it out for the last 100 calls"));
         }
+        if (1..1000).contains(&self.throttle_k_permille) {
+            return Err(wrong(&format!("{at}.throttle_k_permille"), "is below 1000: it would refuse what is accepted"));
+        }
         if self.timeout_ms == 0 {
             return Err(wrong(&format!("{at}.timeout_ms"), "is 0: every call would fail"));
         }
         Ok(())
+    }
+
+    pub(crate) fn throttle(&self) -> ThrottleConfig {
+        ThrottleConfig { k_permille: self.throttle_k_permille, ..ThrottleConfig::default() }
     }
 
     pub(crate) fn backoff(&self) -> Backoff {

@@ -12,7 +12,7 @@ pub use server::{LimitSettings, ServerSettings};
 use control::{Keyring, Me};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Everything that can be set.
@@ -29,8 +29,14 @@ pub struct Settings {
     pub zone: String,
     /// stopbank's domain: the first part of its records' keys.
     pub domain: String,
-    /// A file with the public keys whose signatures count, see `schemas/subscriber.md`. Without a key no command is obeyed.
+    /// A file with the public keys whose signatures count, see `schemas/subscriber.md`; read again when it changes. Without a
+    /// key no command is obeyed.
     pub keyring_file: Option<PathBuf>,
+    /// stopbank's console: the control topic as server-sent events, and where reports go if there is no Kafka. Needs the
+    /// feature `http`.
+    pub console: Option<ConsoleSettings>,
+    /// Kafka. Needs the feature `kafka`.
+    pub kafka: Option<KafkaSettings>,
     /// How often the limits move, milliseconds.
     pub step_ms: u32,
     /// How long the way back to normal takes when a lease ends, in the mean, milliseconds; each instance half as long to
@@ -49,6 +55,30 @@ pub struct Settings {
     pub keyring: Option<Keyring>,
 }
 
+/// Where stopbank's console is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleSettings {
+    /// `http://host:port`.
+    pub url: String,
+    /// The token that it asks of guards that report (`admin.guard_token` there).
+    pub token: Option<String>,
+}
+
+/// How to reach Kafka.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaSettings {
+    /// `host:port`, comma separated.
+    pub brokers: String,
+    /// The control topic; `stopbank.control` if it is empty.
+    pub control_topic: String,
+    /// The reports topic; `stopbank.reports` if it is empty.
+    pub reports_topic: String,
+    /// Any librdkafka properties (TLS, logins).
+    pub properties: BTreeMap<String, String>,
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -58,6 +88,8 @@ impl Default for Settings {
             zone: String::new(),
             domain: "default".to_owned(),
             keyring_file: None,
+            console: None,
+            kafka: None,
             step_ms: 100,
             ramp_ms: 10_000,
             server: ServerSettings::default(),
@@ -90,6 +122,19 @@ pub enum SettingsError {
         path: PathBuf,
         /// Why.
         why: String,
+    },
+    /// A thread is needed, and the system gives none.
+    #[error("the guard needs a thread of its own: {0}")]
+    Thread(std::io::Error),
+    /// A feature is needed that this build has not.
+    #[error(
+        "the guard's setting `{setting}` needs the feature `{feature}` of the crate `guard`: switch it on in Cargo.toml"
+    )]
+    Feature {
+        /// The setting.
+        setting: &'static str,
+        /// The feature.
+        feature: &'static str,
     },
 }
 
@@ -130,6 +175,12 @@ impl Settings {
             let host = std::env::var("HOSTNAME").unwrap_or_else(|_| self.service.clone());
             self.instance = format!("{host}-{}", std::process::id());
         }
+        if self.console.is_some() && !cfg!(feature = "http") {
+            return Err(SettingsError::Feature { setting: "console", feature: "http" });
+        }
+        if self.kafka.is_some() && !cfg!(feature = "kafka") {
+            return Err(SettingsError::Feature { setting: "kafka", feature: "kafka" });
+        }
         self.server.check()?;
         self.clamps.clamps()?;
         for callee in self.callees.keys() {
@@ -137,9 +188,7 @@ impl Settings {
         }
         self.client.check("client")?;
         if let (None, Some(path)) = (&self.keyring, &self.keyring_file) {
-            let unreadable = |why: String| SettingsError::Keyring { path: path.clone(), why };
-            let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-            self.keyring = Some(control::parse_keyring(&text).map_err(|error| unreadable(error.to_string()))?);
+            self.keyring = Some(read_keyring(path)?);
         }
         Ok(self)
     }
@@ -149,6 +198,13 @@ impl Settings {
         let Settings { service, instance, version, zone, .. } = self;
         Me { service: service.clone(), instance: instance.clone(), version: version.clone(), zone: zone.clone() }
     }
+}
+
+/// Reads a keyring's file.
+pub(crate) fn read_keyring(path: &Path) -> Result<Keyring, SettingsError> {
+    let unreadable = |why: String| SettingsError::Keyring { path: path.to_owned(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    control::parse_keyring(&text).map_err(|error| unreadable(error.to_string()))
 }
 
 /// `own` over `all`, table by table.

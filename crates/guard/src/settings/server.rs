@@ -129,7 +129,9 @@ impl Settings {
             LimitSettings::Off => LimitKind::Off,
             LimitSettings::Fixed { limit } => LimitKind::Fixed { limit },
             LimitSettings::Adaptive { initial, min, max } => {
-                LimitKind::Gradient(GradientConfig { initial, min, max, ..GradientConfig::default() })
+                // the defaults' times are in steps of a second
+                let drift_steps = 600_000 / self.step_ms.max(1);
+                LimitKind::Gradient(GradientConfig { initial, min, max, drift_steps, ..GradientConfig::default() })
             }
         };
         Config {

@@ -51,4 +51,7 @@ fn what_is_wrong_is_named_with_its_place() {
     assert!(error("[client.breaker]\nwindow_ms = 1\nwindow_calls = 1").contains("client.breaker"));
     assert!(error("keyring_file = \"/nowhere\"").contains("/nowhere"));
     assert!(Settings::from_toml("").unwrap().checked().unwrap_err().to_string().contains("service"));
+    if cfg!(not(feature = "kafka")) {
+        assert!(error("[kafka]\nbrokers = \"x:9092\"").contains("feature `kafka`"));
+    }
 }
