@@ -34,7 +34,8 @@ fn shedding_what_matters_least_keeps_payers_served() {
         let payers = |second: &Second| second.good_by[3] as f64 / second.offered_by[3] as f64;
         let (left, kept) = (run(seed, None), run(seed, Some(Criticality::Critical)));
         assert!(payers(&left) < 0.9 && payers(&kept) > 0.95, "seed {seed}: {} and {}", payers(&left), payers(&kept));
-        assert!(kept.sheds[3] == 0 && kept.sheds[2] < 20, "nobody of importance is refused: {:?}", kept.sheds);
+        // of those that matter only the few that would be too late behind the queue of the first two seconds
+        assert!(kept.sheds[3] == 0 && kept.sheds[2] * 50 < kept.offered_by[2], "{kept:?}");
         assert!(kept.sheds[0] > 5000 && value.of_all(&kept.good_by) > 1.05 * value.of_all(&left.good_by));
     }
 }
