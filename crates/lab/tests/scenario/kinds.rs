@@ -16,6 +16,9 @@ fn bad(scenario: &Scenario, seed: u64) -> Vec<bool> {
     let mut world = World::new(scenario.topology.clone(), WorldConfig { seed, ..WorldConfig::default() });
     world.discard_spans();
     world.run_until(u64::from(scenario.terms.length_s) * SECOND_NS);
+    let total = world.total();
+    let ended = total.good + total.failed + total.shed;
+    assert_eq!(total.offered, ended + world.in_flight(), "{}: every request ends once", scenario.name());
     scenario.terms.bad.judge(world.tally())
 }
 
