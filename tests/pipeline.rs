@@ -202,3 +202,41 @@ fn a_broker_that_goes_away_and_comes_back_costs_no_span() {
     let traces: u64 = windows(&embedded, &topics).iter().map(|window| window.spans).sum();
     assert_eq!((summary.ended, traces), (Ended::Drained, before.spans(20) + after.spans(20)), "{summary:?}");
 }
+
+#[test]
+fn a_record_that_crashes_decoder_shard_or_engine_is_put_aside_with_its_reason_and_nothing_stops() {
+    let (embedded, topics) = broker();
+    let fleet = Fleet::recent(12);
+    let mut all = records(&fleet, 20);
+    let at_ns = |second: u64| (fleet.from_ms + second * 1000 + 500) * 1_000_000;
+    let wires = [
+        (runtime::tripwire::CRASHES_DECODER, 2),
+        (runtime::tripwire::CRASHES_SHARD, 4),
+        (runtime::tripwire::CRASHES_ENGINE, 6),
+    ];
+    // From the last to the first, so that the places before them stay.
+    for (service, second) in wires.iter().rev() {
+        all.insert(*second as usize * 60, fixture::lone(service, at_ns(*second)));
+    }
+    write(&embedded.connection(), &topics.traces[0], &all);
+    let endless = PipelineConfig { ending: Ending::Never, idle_after_ms: 300, ..config(&embedded) };
+    let handle = Pipeline::start(endless).expect("the broker answers");
+    let state = handle.state();
+    fixture::wait_until("both are put aside", PATIENCE, || state.counters.put_aside.get() >= 2);
+    fixture::wait_until("windows are counted", PATIENCE, || state.counters.commits.get() > 3);
+    handle.drain(Duration::from_secs(20));
+    handle.wait().expect("it did not give up");
+
+    let letters = read(&embedded, &topics.dead_letter).into_iter();
+    let letters = letters.map(|record| control::decode_dead_letter(&record.into_record()).expect("a dead letter"));
+    let reasons: std::collections::BTreeSet<String> = letters.map(|letter| letter.reason).collect();
+    for reason in ["the decoder panicked", "crashed a shard twice", "window crashed the engine twice"] {
+        assert!(reasons.iter().any(|told| told.contains(reason)), "{reason}: {reasons:?}");
+    }
+    assert_eq!(state.counters.generations.get(), 5, "two deaths of a shard, two of the engine");
+    let windows = windows(&embedded, &topics);
+    let counted: u64 = windows.iter().map(|window| window.spans).sum();
+    // The engine's window is put aside whole: a second of the fleet, and what else was in it.
+    let expected = fleet.spans(20);
+    assert!(counted < expected && expected - counted <= 2 * fleet.spans(20) / 12, "{counted} of {expected}");
+}

@@ -95,7 +95,7 @@ impl Topics {
             TopicSpec::new(&self.orders, days(30)),
             TopicSpec::new(&self.audit, days(365)),
             TopicSpec::new(&self.journal, days(7)),
-            TopicSpec::new(&self.snapshots, Cleanup::Compact),
+            TopicSpec::new(&self.snapshots, Cleanup::Compact).compacted_soon(),
             TopicSpec::new(&self.claims, Cleanup::Compact),
             TopicSpec::new(&self.dead_letter, days(14)),
         ]
@@ -132,6 +132,13 @@ impl TopicSpec {
     fn new(name: &str, cleanup: Cleanup) -> TopicSpec {
         let settings = vec![("message.timestamp.type", "LogAppendTime".to_owned())];
         TopicSpec { name: name.to_owned(), cleanup, partitions: 1, settings }
+    }
+
+    /// A topic that is read whole at every start: only closed segments are compacted, so they are kept small and young.
+    fn compacted_soon(mut self) -> TopicSpec {
+        let settings = [("segment.bytes", "67108864"), ("segment.ms", "600000"), ("min.cleanable.dirty.ratio", "0.1")];
+        self.settings.extend(settings.map(|(name, value)| (name, value.to_owned())));
+        self
     }
 
     /// A topic for telemetry, as an exporter's broker would make it.
@@ -303,6 +310,9 @@ fn differences(
             let why = match (setting, spec.cleanup) {
                 ("cleanup.policy", Cleanup::Compact) => "else the last state of a key is forgotten after a while",
                 ("cleanup.policy", Cleanup::Delete { .. }) => "else older records of a key are dropped early",
+                ("segment.bytes" | "segment.ms" | "min.cleanable.dirty.ratio", _) => {
+                    "else a start reads more than it needs"
+                }
                 _ => "else leases count from the writer's clock instead of the broker's",
             };
             let mend = format!(

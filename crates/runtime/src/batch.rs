@@ -1,6 +1,7 @@
 //! What travels from the source to the shards and on to the engine: spans in runs that are counted alike, and marks that
 //! close windows. Payload bytes never travel.
 
+use crate::suspects::Origin;
 use kafka::Positions;
 use model::{Named, Span};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(crate) struct Batch {
     pub(crate) runs: Vec<Run>,
     pub(crate) names: Arc<[Named]>,
     pub(crate) mark: Option<Arc<Mark>>,
+    /// The record that all of it comes from, when records go one by one.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Batch {

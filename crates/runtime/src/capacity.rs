@@ -26,6 +26,8 @@ pub(crate) const OPERATOR_MAILBOX: usize = 16;
 pub(crate) const NEWS: usize = 256;
 /// Journal entries without effects that wait for the next step.
 pub(crate) const ENTRIES_HELD: usize = 512;
+/// Journal entries after which a snapshot is taken, whatever they are.
+pub(crate) const SNAPSHOT_EVERY_ENTRIES: usize = 4096;
 /// Bytes of one journal record; a longer input goes in several.
 pub(crate) const JOURNAL_RECORD_BYTES: usize = 700_000;
 /// Events kept for listeners.

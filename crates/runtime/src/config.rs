@@ -91,6 +91,8 @@ pub struct PipelineConfig {
     pub ending: Ending,
     /// Windows between two digests of the engine's state in the journal; 0 for none.
     pub digest_every_windows: u32,
+    /// Windows between two snapshots of the engine: what a new owner has to replay at most, and about 4,096 entries.
+    pub snapshot_every_windows: u32,
     /// How much telemetry is fetched ahead, bytes.
     pub prefetch_bytes_max: usize,
 }
@@ -120,6 +122,7 @@ impl PipelineConfig {
             tick_ms: 250,
             ending: Ending::default(),
             digest_every_windows: 60,
+            snapshot_every_windows: 30,
             prefetch_bytes_max: 64 << 20,
         }
     }

@@ -31,6 +31,8 @@ impl Entry {
 pub(crate) struct Draft {
     pub(crate) entries: Vec<Entry>,
     pub(crate) effects: Vec<Effect>,
+    /// Inputs that were put aside, each with the reason.
+    pub(crate) aside: Vec<(Entry, String)>,
     pub(crate) positions: Positions,
     /// What the next owner must know; present when it may have changed.
     pub(crate) memo: Option<Memo>,

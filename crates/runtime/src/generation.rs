@@ -1,22 +1,25 @@
 //! A generation: all actors and threads that live under one claim, wired together. It is built whole and torn down whole.
 
-use crate::actors::{Commit, Doors, EngineActor, EngineSeed, Operator, OperatorSeed, ShardActor};
+use crate::actors::{Commit, CommitStep, Doors, EngineActor, EngineSeed, Operator, OperatorSeed, ShardActor};
 use crate::capacity::{BATCHES_PER_SHARD, NOTES, PARTS_PER_SHARD};
 use crate::clock::now_ms;
 use crate::config::PipelineConfig;
 use crate::election::Grant;
+use crate::keeper::{self, KeeperSeed};
+use crate::known::Known;
 use crate::ledger::Ledger;
-use crate::mind::{Mind, MindSeed};
+use crate::memo::{Memo, no_more_than};
+use crate::mind::{Desk, Mind, MindSeed};
 use crate::news::{News, Post};
-use crate::recovery::Recovery;
 use crate::scribe::Scribe;
 use crate::signals::Signals;
 use crate::source::{self, SourceSeed};
 use crate::state::{Role, State, locked};
+use crate::suspects::Suspects;
 use crate::tails::{self, TailsSeed};
 use actix::prelude::*;
 use control::OrderGate;
-use engine::Input;
+use engine::{EngineConfig, Input};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -28,9 +31,12 @@ use window::{Merger, MergerConfig, Shard};
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) config: Arc<PipelineConfig>,
+    /// What has crashed the core so far.
+    pub(crate) suspects: Arc<Suspects>,
     pub(crate) state: Arc<State>,
     pub(crate) signals: Arc<Signals>,
-    pub(crate) recovery: Arc<Mutex<Recovery>>,
+    /// The engine's configuration as it was last wanted.
+    pub(crate) wanted: Arc<Mutex<EngineConfig>>,
     pub(crate) news: mpsc::Sender<News>,
 }
 
@@ -46,7 +52,7 @@ pub(crate) struct Generation {
 impl Generation {
     /// Builds generation `number` on a claim.
     pub(crate) fn start(number: u64, common: &Common, grant: Grant) -> std::io::Result<Generation> {
-        let Common { config, state, signals, news, .. } = common;
+        let Common { config, state, signals, news, suspects, .. } = common;
         let post = |role| Post::new(number, role, news);
         let stop = Arc::new(AtomicBool::new(false));
         let closed_ns = Ledger::new(&config.topics.traces, config.window.width_ns, 0, &grant.positions).closed_ns();
@@ -54,8 +60,9 @@ impl Generation {
         state.progress.generation_starts();
 
         let commit_arbiter = Arbiter::new();
-        let (mind, commit) = write_side(common, grant, &stop, post(Role::Commit), &commit_arbiter);
+        let (mind, commit, keeper) = write_side(common, grant, &stop, (number, &post), &commit_arbiter);
         let mut arbiters = vec![commit_arbiter];
+        let keeper = std::thread::Builder::new().name("keeper".into()).spawn(move || keeper::run(keeper))?;
 
         let (parts, closed) = mpsc::channel(PARTS_PER_SHARD * config.shards);
         let (notes_in, notes) = mpsc::channel(NOTES);
@@ -72,7 +79,7 @@ impl Generation {
             if closed_ns > 0 {
                 shard.resume(closed_ns);
             }
-            let actor = ShardActor::new(at, shard, parts.clone(), state.clone(), post(Role::Shard));
+            let actor = ShardActor::new(at, shard, parts.clone(), (state.clone(), suspects.clone()), post(Role::Shard));
             let arbiter = Arbiter::new();
             ShardActor::start_in_arbiter(&arbiter.handle(), move |ctx| {
                 ctx.add_stream(tokio_stream::wrappers::ReceiverStream::new(batches));
@@ -91,6 +98,7 @@ impl Generation {
             stop: stop.clone(),
         };
         let (heard, mut threads) = tails::start(&tails)?;
+        threads.push(keeper);
         let seed = OperatorSeed {
             gate: OrderGate::new(config.domain(), config.keyring.clone()),
             orders: engine.clone().recipient(),
@@ -106,6 +114,7 @@ impl Generation {
         let seed = SourceSeed {
             config: config.clone(),
             state: state.clone(),
+            suspects: suspects.clone(),
             signals: signals.clone(),
             stop: stop.clone(),
             positions,
@@ -134,41 +143,65 @@ impl Generation {
     }
 }
 
-/// The mind, as it was when the last generation's last step was acknowledged, and the commit actor under the new epoch.
+/// The mind as the log has it, the commit actor under the new epoch, and the keeper of its snapshots.
 fn write_side(
     common: &Common,
     grant: Grant,
     stop: &Arc<AtomicBool>,
-    post: Post,
+    (number, post): (u64, &dyn Fn(Role) -> Post),
     arbiter: &Arbiter,
-) -> (Mind, Recipient<crate::actors::CommitStep>) {
-    let Common { config, state, recovery, .. } = common;
-    let Grant { sink, epoch, chain, audit_at, memo, further, .. } = grant;
+) -> (Mind, Recipient<CommitStep>, KeeperSeed) {
+    let Common { config, state, wanted, suspects, .. } = common;
+    let Grant { sink, snapshots, packer, epoch, chain, audit_at, memo, known, .. } = grant;
     let scribe = Scribe {
         domain: config.domain().to_owned(),
         epoch,
         topics: config.topics.clone(),
         signer: config.signer.clone(),
         chain,
-        next_index: 0,
+        next_index: known.next_index,
         audit_at,
     };
-    let known = locked(recovery).engine(&config.engine, &further);
-    locked(recovery).set_snapshot(known.snapshot());
+    let (desk, taken) = Desk::new();
+    let keeper = KeeperSeed {
+        sink: snapshots,
+        packer,
+        taken,
+        idle: desk.idle.clone(),
+        state: state.clone(),
+        stop: stop.clone(),
+        post: post(Role::Keeper),
+    };
+    let first = first_inputs(number, &known, &locked(wanted), &memo.unwrap_or_default());
     let merger = MergerConfig { width_ns: config.window.width_ns, ..MergerConfig::default() };
     let mut mind = Mind::new(MindSeed {
-        engine: known,
+        journal_index: known.next_index,
+        engine: known.engine,
         merger: Merger::with(config.shards, merger),
         shards: config.shards,
         digest_every_windows: config.digest_every_windows,
-        configured_mode: config.engine.mode,
+        snapshot_every_windows: config.snapshot_every_windows,
+        wanted: wanted.clone(),
+        suspects: suspects.clone(),
         state: state.clone(),
-        recovery: recovery.clone(),
+        desk,
     });
-    // The first inputs of the epoch; they go into the log with the first step.
-    let orders = memo.unwrap_or_default().orders(config.engine.mode, now_ms());
-    mind.begin(orders.into_iter().map(Input::Order).collect());
-    let commit = Commit::new(sink, scribe, state.clone(), stop.clone(), post);
+    mind.begin(first);
+    let commit = Commit::new(sink, scribe, state.clone(), stop.clone(), post(Role::Commit));
     let commit = Commit::start_in_arbiter(&arbiter.handle(), move |_| commit);
-    (mind, commit.recipient())
+    (mind, commit.recipient(), keeper)
+}
+
+/// The first inputs of generation `number`; they go into the log with the first step. The configuration, if it is not the one
+/// that the engine has, or if the journal begins with it; and what people have ordered and still holds.
+fn first_inputs(number: u64, known: &Known, wanted: &EngineConfig, memo: &Memo) -> Vec<Input> {
+    let has = known.engine.config();
+    let wanted = EngineConfig { domain: has.domain.clone(), edges_max: has.edges_max, ..wanted.clone() };
+    let orders = match (known.next_index, number) {
+        (0, _) => memo.orders(wanted.mode, now_ms()),
+        (_, 1) => no_more_than(wanted.mode, known.engine.mode(), now_ms()),
+        _ => Vec::new(),
+    };
+    let config = (known.next_index == 0 || *has != wanted).then(|| Input::Config(Box::new(wanted)));
+    config.into_iter().chain(orders.into_iter().map(Input::Order)).collect()
 }

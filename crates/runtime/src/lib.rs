@@ -11,23 +11,29 @@ mod clock;
 mod config;
 mod draft;
 mod election;
+mod follower;
 mod generation;
 mod guarded;
 mod journal;
+mod keeper;
+mod known;
 mod ledger;
 mod memo;
 mod metrics;
 mod mind;
 mod news;
 mod pipeline;
-mod recovery;
 mod replay;
 mod scribe;
 mod signals;
+mod snapshot;
 mod source;
 mod state;
 mod summary;
+mod suspects;
 mod tails;
+#[cfg(feature = "testing")]
+pub mod tripwire;
 mod usage;
 
 pub use config::{Beginning, Broker, Ending, PipelineConfig};
@@ -35,9 +41,10 @@ pub use journal::{JournalError, journal_inputs};
 pub use metrics::ServiceGraph;
 pub use pipeline::{Handle, OrderError, Pipeline, Remote, RuntimeError};
 pub use replay::{Replay, ReplayConfig, ReplayCounts, Replayed};
+pub use snapshot::{SnapshotFlaw, newest_snapshot};
 pub use state::{
     Autonomy, Counter, Counters, Event, Happened, Latencies, Latency, Latest, PartitionStatus, Phase, Progress, Pulse,
-    Quantiles, Ring, Role, Standing, State, Verdict,
+    Quantiles, Recovered, Ring, Role, Standing, State, Verdict,
 };
 pub use summary::{Ended, Summary};
 pub use usage::Usage;

@@ -39,18 +39,22 @@ impl Memo {
     /// The orders that bring a new engine to where the last one was. A mode is taken over only if it is the more cautious
     /// one: nobody wakes up to an engine that does more than its configuration says.
     pub(crate) fn orders(&self, configured: Mode, now_ms: u64) -> Vec<Order> {
-        let order = |id: &str, by: &str, kind| Order {
-            id: format!("{id}-{now_ms}"),
-            by: by.to_owned(),
-            note: "still in force from before the restart".to_owned(),
-            at_ms: now_ms,
-            kind,
-        };
-        let disarm = self.disarmed_by.as_deref().map(|by| order("again-disarm", by, OrderKind::Disarm));
+        let disarm = self.disarmed_by.as_deref().map(|by| again("disarm", by, OrderKind::Disarm, now_ms));
         let mode = self.mode.filter(|mode| *mode < configured);
-        let mode = mode.map(|mode| order("again-mode", "the last order", OrderKind::SetMode { mode }));
+        let mode = mode.map(|mode| again("mode", "the last order", OrderKind::SetMode { mode }, now_ms));
         disarm.into_iter().chain(mode).collect()
     }
+}
+
+/// The orders for an engine that comes from the log whole: a new process does not do more than its configuration says.
+pub(crate) fn no_more_than(configured: Mode, ordered: Mode, now_ms: u64) -> Vec<Order> {
+    let mode = (ordered > configured).then_some(OrderKind::SetMode { mode: configured });
+    mode.map(|kind| again("mode", "the configuration", kind, now_ms)).into_iter().collect()
+}
+
+fn again(what: &str, by: &str, kind: OrderKind, now_ms: u64) -> Order {
+    let id = format!("again-{what}-{now_ms}");
+    Order { id, by: by.to_owned(), note: "in force since before the restart".to_owned(), at_ms: now_ms, kind }
 }
 
 #[cfg(test)]
@@ -64,6 +68,13 @@ mod tests {
         assert_eq!(again, memo);
         let kinds: Vec<OrderKind> = memo.orders(Mode::Observe, 1).into_iter().map(|order| order.kind).collect();
         assert_eq!(kinds, [OrderKind::Disarm], "act is more than observe and is not taken over");
+    }
+
+    #[test]
+    fn a_new_process_does_no_more_than_its_configuration_says() {
+        let kinds = |configured, ordered| no_more_than(configured, ordered, 1).into_iter().map(|order| order.kind);
+        assert_eq!(kinds(Mode::Observe, Mode::Act).collect::<Vec<_>>(), [OrderKind::SetMode { mode: Mode::Observe }]);
+        assert_eq!(kinds(Mode::Act, Mode::Observe).count(), 0, "the more cautious order stays");
     }
 
     #[test]

@@ -3,15 +3,18 @@
 
 use crate::actors::Committed;
 use crate::batch::{Closed, Mark};
-use crate::capacity::{ENTRIES_HELD, ENTRIES_HELD_FOR, PUBLISH_EVERY};
+use crate::capacity::{ENTRIES_HELD, ENTRIES_HELD_FOR, PUBLISH_EVERY, SNAPSHOT_EVERY_ENTRIES};
 use crate::draft::{Draft, Entry};
 use crate::guarded::{Panicked, guarded};
 use crate::memo::Memo;
-use crate::recovery::Recovery;
+use crate::snapshot::Taken;
 use crate::state::{Autonomy, Event, Pulse, Standing, State, locked};
+use crate::suspects::Suspects;
 use engine::{Effect, Engine, EngineConfig, Input};
 use model::{FindingState, GuardReport, Knob, Mode, Order, Target};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use window::Merger;
@@ -33,9 +36,36 @@ pub(crate) struct MindSeed {
     pub(crate) merger: Merger,
     pub(crate) shards: usize,
     pub(crate) digest_every_windows: u32,
-    pub(crate) configured_mode: Mode,
+    pub(crate) snapshot_every_windows: u32,
+    /// The index of the next journal entry.
+    pub(crate) journal_index: u64,
+    pub(crate) wanted: Arc<Mutex<EngineConfig>>,
+    pub(crate) suspects: Arc<Suspects>,
     pub(crate) state: Arc<State>,
-    pub(crate) recovery: Arc<Mutex<Recovery>>,
+    pub(crate) desk: Desk,
+}
+
+/// Where states for the keeper of snapshots are put down.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    to_keeper: SyncSender<Taken>,
+    /// The keeper waits for the next state.
+    pub(crate) idle: Arc<AtomicBool>,
+}
+
+impl Desk {
+    pub(crate) fn new() -> (Desk, Receiver<Taken>) {
+        let (to_keeper, taken) = sync_channel(1);
+        (Desk { to_keeper, idle: Arc::new(AtomicBool::new(true)) }, taken)
+    }
+}
+
+/// What was acknowledged since the last snapshot.
+#[derive(Default)]
+struct Since {
+    snapshot: bool,
+    windows: u32,
+    entries: usize,
 }
 
 /// The engine with everything around it that decides when a step is written.
@@ -50,6 +80,7 @@ pub(crate) struct Mind {
     now_ms: u64,
     standing: BTreeMap<(Target, Knob), Standing>,
     published: Option<Instant>,
+    since: Since,
 }
 
 /// The draft that is being committed, and what is measured about it.
@@ -74,6 +105,7 @@ impl Mind {
             now_ms: 0,
             standing: BTreeMap::new(),
             published: None,
+            since: Since::default(),
         }
     }
 
@@ -129,7 +161,7 @@ impl Mind {
 
     /// A new configuration.
     pub(crate) fn configure(&mut self, config: Box<EngineConfig>) -> Thought {
-        self.seed.configured_mode = config.mode;
+        locked(&self.seed.wanted).clone_from(&config);
         self.take_now(Input::Config(config))
     }
 
@@ -154,7 +186,7 @@ impl Mind {
                 return Thought::Broken(why);
             }
         }
-        let worth = !self.held.effects.is_empty() || !self.held.positions.is_empty();
+        let worth = !self.held.effects.is_empty() || !self.held.positions.is_empty() || !self.held.aside.is_empty();
         let old = self.held_since.is_some_and(|since| since.elapsed() >= ENTRIES_HELD_FOR);
         if worth || old || self.held.entries.len() >= ENTRIES_HELD { self.draft() } else { Thought::Nothing }
     }
@@ -169,8 +201,14 @@ impl Mind {
     fn apply(&mut self, input: &Input) -> Result<(), String> {
         let digest = self.digest_due(input).then(|| self.seed.engine.digest());
         let entry = Entry::of(input, digest).map_err(|error| format!("an input cannot be journalled: {error}"))?;
+        let suspects = &self.seed.suspects;
+        if suspects.any() && suspects.condemned(&name(input, &entry)) {
+            self.put_aside(entry);
+            return Ok(());
+        }
         let (engine, began) = (&mut self.seed.engine, Instant::now());
-        let effects = guarded("the engine", || engine.apply(input)).map_err(|panicked| {
+        let effects = guarded("the engine", || decide(engine, input)).map_err(|panicked| {
+            suspects.engine_died(&name(input, &entry));
             self.seed.state.counters.panics.add(1);
             panicked.to_string()
         })?;
@@ -179,6 +217,14 @@ impl Mind {
         self.held.effects.extend(effects);
         self.held_since.get_or_insert_with(Instant::now);
         Ok(())
+    }
+
+    /// It has crashed the engine twice: it goes to the dead-letter topic instead of the journal.
+    fn put_aside(&mut self, entry: Entry) {
+        tracing::error!(input = entry.kind, bytes = entry.input.len(), "an input crashed the engine twice: put aside");
+        self.seed.state.counters.put_aside.add(1);
+        let reason = format!("this {} crashed the engine twice: put aside", entry.kind);
+        self.held.aside.push((entry, reason));
     }
 
     fn digest_due(&mut self, input: &Input) -> bool {
@@ -202,7 +248,7 @@ impl Mind {
         let mode = self.seed.engine.mode();
         Memo {
             disarmed_by: self.seed.engine.disarmed_by().map(str::to_owned),
-            mode: (mode != self.seed.configured_mode).then_some(mode),
+            mode: (mode != locked(&self.seed.wanted).mode).then_some(mode),
             audit_at: None,
         }
     }
@@ -242,7 +288,7 @@ impl Mind {
         let counters = &self.seed.state.counters;
         counters.commits.add(1);
         counters.journal_records.add(draft.entries.len() as u64);
-        self.recover(&draft, committed);
+        self.snapshot(&draft, committed);
         self.publish();
     }
 
@@ -273,12 +319,24 @@ impl Mind {
         }
     }
 
-    /// Nothing is held while a draft is under way, so the engine's state is the acknowledged one.
-    fn recover(&mut self, draft: &Draft, committed: &Committed) {
-        let mut recovery = locked(&self.seed.recovery);
-        recovery.acknowledged(draft, committed.journal_at);
-        if recovery.wants_snapshot() {
-            recovery.set_snapshot(self.seed.engine.snapshot());
+    /// Takes a snapshot if one is due and the keeper has room for it. Nothing is held while a draft is under way, so the
+    /// engine's state is the acknowledged one.
+    fn snapshot(&mut self, draft: &Draft, committed: &Committed) {
+        self.seed.journal_index += draft.entries.len() as u64;
+        self.seed.state.journal_index.store(self.seed.journal_index, Ordering::Relaxed);
+        self.since.entries += draft.entries.len();
+        self.since.windows += draft.entries.iter().map(|entry| u32::from(entry.kind == "window")).sum::<u32>();
+        let Since { snapshot, windows, entries } = self.since;
+        let due = !snapshot || windows >= self.seed.snapshot_every_windows || entries >= SNAPSHOT_EVERY_ENTRIES;
+        let desk = &self.seed.desk;
+        let (Some(journal_at), true) = (committed.journal_at, due && desk.idle.load(Ordering::Relaxed)) else { return };
+        let (journal_index, at_ms) = (self.seed.journal_index, committed.issued_ms);
+        let began = Instant::now();
+        let taken = Taken { state: self.seed.engine.snapshot(), journal_at, journal_index, at_ms };
+        locked(&self.seed.state.latencies).snapshot.record(began.elapsed());
+        desk.idle.store(false, Ordering::Relaxed);
+        if desk.to_keeper.try_send(taken).is_ok() {
+            self.since = Since { snapshot: true, ..Since::default() };
         }
     }
 
@@ -299,4 +357,18 @@ impl Mind {
         }
         state.graph.set(view);
     }
+}
+
+/// The same input has the same name in every generation: a window may be put together a little differently, others not.
+fn name(input: &Input, entry: &Entry) -> String {
+    match input {
+        Input::Window(window) => format!("window {}", window.end_ns),
+        _ => format!("{} {}", entry.kind, blake3::hash(&entry.input)),
+    }
+}
+
+fn decide(engine: &mut Engine, input: &Input) -> Vec<Effect> {
+    #[cfg(feature = "testing")]
+    crate::tripwire::engine(input);
+    engine.apply(input)
 }

@@ -5,11 +5,11 @@ use crate::capacity::JOURNAL_RECORD_BYTES;
 use crate::draft::{Draft, Entry};
 use control::{AuditChain, JournalHeader, Signer, finding_record, journal_record};
 use engine::Effect;
-use kafka::{Outgoing, Step, Topics};
+use kafka::{Outgoing, Poisoned, Step, Topics, dead_letter};
 use model::Mode;
 
 /// The version of the journal's binary form.
-const JOURNAL_FORMAT: u32 = 1;
+pub(crate) const JOURNAL_FORMAT: u32 = 1;
 /// Which piece of a long input this record is, and of how many (`2/3`).
 pub(crate) const PIECE_HEADER: &str = "stopbank_piece";
 
@@ -33,6 +33,18 @@ impl Scribe {
         let mut records: Vec<Outgoing> = draft.effects.iter().map(|effect| self.effect(effect, now_ms)).collect();
         for entry in &draft.entries {
             self.journal(entry, now_ms, &mut records);
+        }
+        for (entry, reason) in &draft.aside {
+            let poisoned = Poisoned {
+                domain: &self.domain,
+                topic: &self.topics.journal,
+                partition: -1,
+                offset: -1,
+                reason,
+                at_byte: 0,
+                payload: &entry.input,
+            };
+            records.push(dead_letter(&self.topics.dead_letter, &poisoned));
         }
         if let Some(memo) = &draft.memo {
             let memo = crate::memo::Memo { audit_at: self.audit_at, ..memo.clone() };
@@ -77,7 +89,8 @@ impl Scribe {
     }
 }
 
-fn hex(bytes: [u8; 32]) -> String {
+/// Bytes as text.
+pub(crate) fn hex(bytes: [u8; 32]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -93,8 +93,7 @@ impl Overseer {
 
     fn claim(&mut self) {
         self.stage = Stage::Waiting;
-        let journal_at = locked(&self.common.recovery).journal_at;
-        self.ask(Ask::Claim { journal_at });
+        self.ask(Ask::Claim);
     }
 
     /// The election thread takes asks between its polls; its queue is longer than the asks that can be open.
@@ -110,7 +109,9 @@ impl Overseer {
         match &self.stage {
             Stage::Running(_) if self.common.signals.overdue() => self.end_generation(Next::End(Ok(Ended::Forced))),
             Stage::Running(_) if wanted != Drain::None => self.phase(Phase::Draining),
-            Stage::Waiting | Stage::Pausing(_) if wanted != Drain::None => self.over(Ok(Ended::Drained)),
+            Stage::Waiting if wanted != Drain::None => self.over(Ok(Ended::Drained)),
+            // What the generation that died had under way is not committed.
+            Stage::Pausing(_) if wanted != Drain::None => self.over(Ok(Ended::Forced)),
             Stage::Pausing(until) if Instant::now() >= *until => self.claim(),
             _ => {}
         }

@@ -4,6 +4,7 @@ use crate::batch::{Batch, Closed};
 use crate::guarded::guarded;
 use crate::news::Post;
 use crate::state::State;
+use crate::suspects::Suspects;
 use actix::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,17 +17,26 @@ pub(crate) struct ShardActor {
     shard: Shard,
     parts: mpsc::Sender<Closed>,
     state: Arc<State>,
+    suspects: Arc<Suspects>,
     duplicates: u64,
     evicted: u64,
     post: Post,
 }
 
 impl ShardActor {
-    pub(crate) fn new(at: usize, shard: Shard, parts: mpsc::Sender<Closed>, state: Arc<State>, post: Post) -> Self {
-        ShardActor { at, shard, parts, state, duplicates: 0, evicted: 0, post }
+    pub(crate) fn new(
+        at: usize,
+        shard: Shard,
+        parts: mpsc::Sender<Closed>,
+        (state, suspects): (Arc<State>, Arc<Suspects>),
+        post: Post,
+    ) -> Self {
+        ShardActor { at, shard, parts, state, suspects, duplicates: 0, evicted: 0, post }
     }
 
     fn take(&mut self, batch: &Batch) -> Option<Closed> {
+        #[cfg(feature = "testing")]
+        crate::tripwire::shard(&batch.spans);
         // Names go in with the first run, and also when there is none.
         self.shard.observe(&[], &batch.names, window::Counting::Count);
         let mut rest = batch.spans.as_slice();
@@ -71,6 +81,7 @@ impl StreamHandler<Batch> for ShardActor {
             }
             Err(panicked) => {
                 self.state.counters.panics.add(1);
+                self.suspects.shard_died(batch.origin);
                 self.post.fail(panicked);
                 ctx.stop();
             }

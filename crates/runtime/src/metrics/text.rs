@@ -25,6 +25,8 @@ fn gauges(state: &State, out: &mut String) {
         Phase::Running { epoch } => Some(*epoch as f64),
         _ => None,
     };
+    let recovered = (*state.recovered.get()).unwrap_or_default();
+    let following_s = (*state.following.get()).unwrap_or_default() as f64 / 1000.0;
     let in_force = state.commands.get().iter().filter(|held| held.command.mode == model::Mode::Act).count();
     let gauges = [
         ("running", "1 while this process owns the domain and decides.", f64::from(u8::from(epoch.is_some()))),
@@ -41,6 +43,10 @@ fn gauges(state: &State, out: &mut String) {
         ("commands_in_force", "Commands in force.", in_force as f64),
         ("shard_bytes", "Memory of the shards.", state.shard_bytes() as f64),
         ("shard_spans", "Spans remembered for pairing.", state.shard_spans() as f64),
+        ("recovery_seconds", "From the election to the engine's state.", recovered.took.as_secs_f64()),
+        ("recovery_entries", "Journal entries that were replayed for it.", recovered.replayed as f64),
+        ("journal_since_snapshot", "Journal entries that a new owner would replay.", state.since_snapshot() as f64),
+        ("following_seconds", "The last window that this standby has followed, Unix seconds; 0: none.", following_s),
         ("resident_bytes", "Resident memory of the process.", usage.rss_mib * 1024.0 * 1024.0),
     ];
     for (name, help, value) in gauges {

@@ -7,12 +7,13 @@ use crate::guarded::guarded;
 use crate::ledger::{Frontier, Ledger, Seen};
 use crate::source::dead_letters::DeadLetters;
 use crate::state::State;
+use crate::suspects::Suspects;
 use engine::{Input, Partition};
 use kafka::{Positions, RecordRef};
 use model::{Span, SpanFlags};
 use std::sync::Arc;
 use std::time::Instant;
-use telemetry::{Encoding, Facts, Reader, ReaderConfig};
+use telemetry::{Encoding, Facts, Poison, Reader, ReaderConfig};
 use window::{Admit, Counting, PartitionId, Watermarks};
 
 /// Everything between a polled record and the shards' batches.
@@ -29,6 +30,7 @@ pub(crate) struct Intake {
     closed_ns: u64,
     newest_ns: u64,
     state: Arc<State>,
+    suspects: Arc<Suspects>,
 }
 
 impl Intake {
@@ -36,7 +38,7 @@ impl Intake {
         config: &PipelineConfig,
         positions: &Positions,
         dead_letters: DeadLetters,
-        state: Arc<State>,
+        (state, suspects): (Arc<State>, Arc<Suspects>),
     ) -> Intake {
         let window = &config.window;
         let ledger = Ledger::new(&config.topics.traces, window.width_ns, window.pair_ttl_ns, positions);
@@ -53,6 +55,7 @@ impl Intake {
             width_ns: config.window.width_ns,
             newest_ns: 0,
             state,
+            suspects,
         }
     }
 
@@ -63,16 +66,28 @@ impl Intake {
         counters.bytes.add(record.payload.len() as u64);
         let partition = PartitionId { topic: record.topic_index, partition: record.partition };
         self.facts.clear();
-        // A tombstone says nothing.
-        let spans = if record.payload.is_empty() { 0 } else { self.read(record) };
+        let spans = match record.payload {
+            // A tombstone says nothing.
+            [] => 0,
+            _ if self.suspects.has((partition, record.offset)) => self.put_aside(record, partition),
+            _ => self.read(record),
+        };
         let newest_ns = self.split(record, partition);
         self.ledger.read(partition, record.offset, newest_ns);
         spans
     }
 
+    fn put_aside(&mut self, record: &RecordRef<'_>, partition: PartitionId) -> usize {
+        if self.suspects.tell((partition, record.offset)) {
+            self.state.counters.put_aside.add(1);
+            self.dead_letters.write(record, 0, "it crashed a shard twice: put aside");
+        }
+        0
+    }
+
     fn read(&mut self, record: &RecordRef<'_>) -> usize {
         let (reader, facts, encoding) = (&mut self.reader, &mut self.facts, self.encoding);
-        let (at_byte, reason) = match guarded("the decoder", || reader.read(encoding, record.payload, facts)) {
+        let (at_byte, reason) = match guarded("the decoder", || decode(reader, encoding, record.payload, facts)) {
             Ok(Ok(spans)) => {
                 self.state.counters.oddities.add(self.facts.oddities.iter().map(|(_, count)| count).sum());
                 self.state.counters.spans_skipped.add(self.facts.oddities.spans_left_out());
@@ -171,6 +186,12 @@ impl Intake {
     pub(crate) fn settle(&mut self) {
         self.dead_letters.settle();
     }
+}
+
+fn decode(reader: &mut Reader, encoding: Encoding, payload: &[u8], facts: &mut Facts) -> Result<usize, Poison> {
+    #[cfg(feature = "testing")]
+    crate::tripwire::decoder(payload);
+    reader.read(encoding, payload, facts)
 }
 
 /// Copies for links are no spans of their own.

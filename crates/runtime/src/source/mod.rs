@@ -13,6 +13,7 @@ use crate::config::{Ending, PipelineConfig};
 use crate::news::Post;
 use crate::signals::{Drain, Signals};
 use crate::state::{PartitionStatus, State};
+use crate::suspects::{Origin, Suspects};
 use dead_letters::DeadLetters;
 use engine::Input;
 use intake::{Intake, as_input};
@@ -37,6 +38,7 @@ const SETTLE_WINDOWS: u64 = 3;
 pub(crate) struct SourceSeed {
     pub(crate) config: Arc<PipelineConfig>,
     pub(crate) state: Arc<State>,
+    pub(crate) suspects: Arc<Suspects>,
     pub(crate) signals: Arc<Signals>,
     /// The generation is over.
     pub(crate) stop: Arc<AtomicBool>,
@@ -57,6 +59,7 @@ pub(crate) fn run(mut seed: SourceSeed) {
 struct SourceThread {
     config: Arc<PipelineConfig>,
     state: Arc<State>,
+    suspects: Arc<Suspects>,
     signals: Arc<Signals>,
     stop: Arc<AtomicBool>,
     source: kafka::Source,
@@ -91,11 +94,12 @@ impl SourceThread {
         let letters =
             DeadLetters::connect(&config.connection, &config.topics.dead_letter, state.clone()).map_err(text)?;
         let source = kafka::Source::connect(&kafka).map_err(text)?;
-        let intake = Intake::new(&config, &seed.positions, letters, state.clone());
+        let intake = Intake::new(&config, &seed.positions, letters, (state.clone(), seed.suspects.clone()));
         let silence = Silence::new(config.idle_after_ms, now_ms());
         Ok(SourceThread {
             config,
             state,
+            suspects: seed.suspects.clone(),
             signals: seed.signals.clone(),
             stop: seed.stop.clone(),
             source,
@@ -129,19 +133,25 @@ impl SourceThread {
             Flow::Clear => POLL_WAIT,
             _ => Duration::from_millis(2),
         };
-        let (intake, silence, mut most) = (&mut self.intake, &mut self.silence, 0);
+        let careful = self.suspects.careful();
+        let (intake, silence, mut most, mut origin) = (&mut self.intake, &mut self.silence, 0, None);
         let mut awake = Vec::new();
         // A poll may bring far more spans than the last one said: what is fetched ahead bounds it.
         let records_max = (2 * SPANS_PER_BATCH / self.spans_per_record).clamp(1, RECORDS_PER_POLL);
+        let records_max = if careful { 1 } else { records_max };
         let now = now_ms();
         let polled = self.source.poll(wait, records_max, &mut |record| {
             let partition = PartitionId { topic: record.topic_index, partition: record.partition };
             awake.extend(silence.heard(partition, now));
+            origin = Some((partition, record.offset));
             most = intake.take(&record).max(most);
         });
         let polled = polled.map_err(|error| error.to_string())?;
         if polled.records > 0 {
             self.spans_per_record = most.max(1);
+        }
+        if careful {
+            self.offer_alone(origin);
         }
         polled.events.into_iter().for_each(|event| self.happened(event));
         self.note_changes(awake);
@@ -155,6 +165,12 @@ impl SourceThread {
             self.outbox.offer(self.intake.splitter.take(mark.as_ref()));
         }
         self.hand_over().map(|_| ())
+    }
+
+    /// Hands the spans of one record over, before any mark: whatever a shard dies of then is that record.
+    fn offer_alone(&mut self, origin: Option<Origin>) {
+        let batches = self.intake.splitter.take(None).into_iter();
+        self.outbox.offer(batches.map(|(shard, batch)| (shard, Batch { origin, ..batch })).collect());
     }
 
     /// Has everything been read again that had been read before the restart? What the log no longer has counts as read.

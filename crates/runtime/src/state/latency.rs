@@ -20,6 +20,8 @@ pub struct Latencies {
     pub apply: Latency,
     /// One commit.
     pub commit: Latency,
+    /// Taking the engine's state for a snapshot: what a snapshot costs the engine's thread.
+    pub snapshot: Latency,
 }
 
 /// One latency.
@@ -77,19 +79,20 @@ impl Latency {
 impl Default for Latencies {
     fn default() -> Self {
         let new = Latency::default;
-        Latencies { step: new(), command: new(), order: new(), apply: new(), commit: new() }
+        Latencies { step: new(), command: new(), order: new(), apply: new(), commit: new(), snapshot: new() }
     }
 }
 
 impl Latencies {
     /// Each latency with its name and explanation.
-    pub fn list(&self) -> [(&'static str, &'static str, &Latency); 5] {
+    pub fn list(&self) -> [(&'static str, &'static str, &Latency); 6] {
         [
             ("step", "Polling the record that closes a window to the acknowledged commit.", &self.step),
             ("command", "Window end to the acknowledged command, grace included.", &self.command),
             ("order", "Receipt of an order to the acknowledged commit of its effects.", &self.order),
             ("apply", "One call of the engine.", &self.apply),
             ("commit", "One commit.", &self.commit),
+            ("snapshot", "Taking the engine's state for a snapshot.", &self.snapshot),
         ]
     }
 }

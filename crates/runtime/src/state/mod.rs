@@ -18,6 +18,7 @@ use crate::metrics::ServiceGraph;
 use model::{Command, Finding, GraphView, Mode};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A command that is in force, or a proposal that stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +73,17 @@ pub struct PartitionStatus {
     pub idle: bool,
 }
 
+/// How an owner came to its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Had it followed the journal before?
+    pub warm: bool,
+    /// Journal entries taken in after the snapshot, those that were followed included.
+    pub replayed: u64,
+    /// From the election to the state: fencing, claiming, reading, replaying.
+    pub took: Duration,
+}
+
 /// What one shard holds.
 #[derive(Debug, Default)]
 pub(crate) struct ShardGauge {
@@ -100,6 +112,12 @@ pub struct State {
     pub latencies: Mutex<Latencies>,
     /// Phase, heartbeats and complaints.
     pub progress: Progress,
+    /// How the present owner came to its state; `None` before the first claim.
+    pub recovered: Latest<Option<Recovered>>,
+    /// The end of the last window that this standby has followed, Unix milliseconds; `None` while it does not.
+    pub following: Latest<Option<u64>>,
+    pub(crate) journal_index: AtomicU64,
+    pub(crate) snapshot_index: AtomicU64,
     pub(crate) shards: Vec<ShardGauge>,
     pub(crate) events: Mutex<Ring<Event>>,
     pub(crate) pulses: Mutex<Ring<Pulse>>,
@@ -118,6 +136,10 @@ impl State {
             counters: Counters::default(),
             latencies: Mutex::default(),
             progress: Progress::default(),
+            recovered: Latest::default(),
+            following: Latest::default(),
+            journal_index: AtomicU64::new(0),
+            snapshot_index: AtomicU64::new(0),
             shards: (0..shards).map(|_| ShardGauge::default()).collect(),
             events: Mutex::new(Ring::new(EVENTS_KEPT)),
             pulses: Mutex::new(Ring::new(PULSES_KEPT)),
@@ -144,6 +166,12 @@ impl State {
     /// Spans that the shards remember for pairing.
     pub fn shard_spans(&self) -> u64 {
         self.shards.iter().map(|shard| shard.spans.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Journal entries that a new owner would have to replay now.
+    pub fn since_snapshot(&self) -> u64 {
+        let (journal, snapshot) = (&self.journal_index, &self.snapshot_index);
+        journal.load(Ordering::Relaxed).saturating_sub(snapshot.load(Ordering::Relaxed))
     }
 
     /// Prometheus text.

@@ -18,6 +18,8 @@ pub enum Role {
     Commit,
     /// Brings orders and reports in.
     Operator,
+    /// Keeps snapshots.
+    Keeper,
 }
 
 impl Role {
@@ -29,6 +31,7 @@ impl Role {
             Role::Engine => "engine",
             Role::Commit => "commit",
             Role::Operator => "operator",
+            Role::Keeper => "keeper",
         }
     }
 }
