@@ -20,6 +20,8 @@ pub struct Broker {
     pub connection: Connection,
     /// The listener with TLS and logins.
     pub sasl: Sasl,
+    /// The listener behind a proxy (`host:port`), if the broker was started with one.
+    pub through: Option<String>,
     /// Where its configuration, data and log lie (`kafka.log`, and `pid` for tests that kill it).
     pub dir: PathBuf,
     /// Kept only so that it stays open.
@@ -62,7 +64,7 @@ impl Sasl {
 /// If it could be started but was not, and under `CI=true` also if nothing here can run it.
 pub fn real_broker() -> Option<&'static Broker> {
     static SHARED: OnceLock<Option<Broker>> = OnceLock::new();
-    let broker = SHARED.get_or_init(Broker::start).as_ref();
+    let broker = SHARED.get_or_init(|| Broker::start(None)).as_ref();
     if broker.is_none() {
         tell_skipped();
     }
@@ -74,7 +76,20 @@ pub fn real_broker() -> Option<&'static Broker> {
 /// # Panics
 /// As [`real_broker`].
 pub fn own_broker() -> Option<Broker> {
-    let broker = Broker::start();
+    started(None)
+}
+
+/// The same, with one more listener whose clients are sent to `port` of this machine: a proxy's, which forwards to
+/// [`Broker::through`].
+///
+/// # Panics
+/// As [`real_broker`].
+pub fn own_broker_behind(port: u16) -> Option<Broker> {
+    started(Some(port))
+}
+
+fn started(proxy_port: Option<u16>) -> Option<Broker> {
+    let broker = Broker::start(proxy_port);
     if broker.is_none() {
         tell_skipped();
     }
@@ -94,9 +109,12 @@ const JVM_OPTIONS: &str = "-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
 impl Broker {
     /// Starts one; `None` if nothing on this machine can run Kafka. Panics if it can be run but does not start: its
     /// log's end stands on stderr then.
-    fn start() -> Option<Broker> {
+    fn start(proxy_port: Option<u16>) -> Option<Broker> {
         let mut command = Command::new(script());
         command.args(["start", "--attached", "--tls-sasl"]);
+        if let Some(port) = proxy_port {
+            command.args(["--through", &port.to_string()]);
+        }
         // Halves what the start costs; nothing that tests look at needs the optimising compiler.
         command.env("KAFKA_JVM_OPTIONS", JVM_OPTIONS);
         // A group of its own: what kills the tests' group must leave the script alive to end the broker.
@@ -166,6 +184,7 @@ impl Broker {
         Broker {
             connection: Connection::to(&get("bootstrap")),
             sasl,
+            through: said.get("through").cloned(),
             dir: PathBuf::from(get("dir")),
             _stdin: stdin,
             script,
