@@ -7,7 +7,7 @@ use kafka::{Edge, Outgoing, Tail, TailConfig, Topics, Writer, WriterConfig};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::{Running, eventually, python, root, stopbank, succeed, summary};
+use support::{Running, eventually, lines, python, root, stopbank, succeed, summary};
 use telemetry::capture;
 
 /// The environment of a program that works on these topics.
@@ -82,6 +82,21 @@ fn a_cascade_becomes_commands_that_a_stranger_verifies() {
     let keyring = std::fs::read_to_string(folder.path().join("stopbank.pub")).unwrap();
     let keyring = control::parse_keyring(&keyring).unwrap();
     control::verify_chain(&trail, &keyring).expect("the trail is whole");
+
+    let verify = || {
+        let mut tap = stopbank(&["tap", "audit", "--verify"]);
+        environment(&mut tap, broker, &topics, &domain);
+        tap.arg(folder.path().join("stopbank.pub")).output().unwrap()
+    };
+    let verified = verify();
+    assert!(verified.status.success(), "{verified:?}");
+    assert_eq!(lines(&verified.stdout)[0]["links"], trail.len());
+    let put_in_between = Outgoing::of(&topics.audit, trail[0].clone());
+    writer.send(&put_in_between).unwrap();
+    writer.flush(Duration::from_secs(10)).unwrap();
+    let verified = verify();
+    assert_eq!(verified.status.code(), Some(1), "{verified:?}");
+    assert!(String::from_utf8_lossy(&verified.stderr).contains("does not hold"), "{verified:?}");
 }
 
 #[test]

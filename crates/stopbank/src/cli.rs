@@ -237,6 +237,10 @@ pub(crate) struct Tap {
     /// Stop after this long; without it, at Ctrl-C.
     #[arg(long = "for", value_name = "DURATION")]
     pub(crate) duration: Option<Length>,
+    /// Only for `audit`: verify the chain that is there, by the public keys in this file, and end with code 1 if it does
+    /// not hold.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from_beginning", "duration"])]
+    pub(crate) verify: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
