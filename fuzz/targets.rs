@@ -3,8 +3,11 @@
 use control::{Clamps, Key, Keyring, Me, OrderGate, Record, Role, Signer, Subscriber};
 use telemetry::{Encoding, Facts, Reader, ReaderConfig, capture};
 
+/// Takes bytes and does not panic.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is also its corpus's folder.
-pub const TARGETS: [(&str, fn(&[u8])); 5] =
+pub const TARGETS: [(&str, Target); 5] =
     [("otlp", otlp), ("capture", capture), ("contract", contract), ("journal", journal), ("snapshot", snapshot)];
 
 /// A telemetry record, under every encoding; and a good reader stays good after it.

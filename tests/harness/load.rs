@@ -48,11 +48,14 @@ impl Load {
     ) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let (connection, topics, stopped) = (connection.clone(), topics.clone(), stop.clone());
-        let start_unix_ns = crate::fixture::now_ms() * 1_000_000;
-        let mut world = World::new(topology(slow_at_s), WorldConfig { seed, start_unix_ns, obey: true });
-        world.subscribe(domain, keyring, &Clamps::default());
-        let domain = domain.to_owned();
-        let thread = std::thread::spawn(move || live(world, &connection, &topics, &domain, &stopped, &written));
+        let (domain, topology) = (domain.to_owned(), topology(slow_at_s));
+        // A world does not go from thread to thread: it is made where it lives.
+        let thread = std::thread::spawn(move || {
+            let start_unix_ns = crate::fixture::now_ms() * 1_000_000;
+            let mut world = World::new(topology, WorldConfig { seed, start_unix_ns, obey: true });
+            world.subscribe(&domain, keyring, &Clamps::default());
+            live(world, &connection, &topics, &domain, &stopped, &written);
+        });
         Load { stop, thread }
     }
 
