@@ -11,8 +11,10 @@
 //! - [`tunnel::fly`]: a world in closed loop with whoever steers it, the real pipeline among them.
 
 pub mod generate;
+pub mod report;
 pub mod rival;
 pub mod scenario;
+pub mod score;
 pub mod topology;
 pub mod tunnel;
 mod world;

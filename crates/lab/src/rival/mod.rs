@@ -5,13 +5,21 @@ mod breakwater;
 mod dagor;
 mod envoy;
 mod fleet;
+mod flight;
 mod gradient;
+mod hindsight;
 pub(crate) mod local;
+mod policy;
 mod throttle;
 mod topfull;
 
+pub use flight::{cure, fly};
+pub use hindsight::{Cure, RUNS_MAX, SEARCH_SEED};
+pub use policy::Policy;
+
 use crate::World;
 use crate::world::dice::Dice;
+use crate::world::plan::Plan;
 use breakwater::Breakwater;
 use dagor::Dagor;
 use envoy::Envoy;
@@ -21,64 +29,16 @@ use local::Local;
 use throttle::Throttle;
 use topfull::TopFull;
 
-/// Who looks after the fleet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Policy {
-    /// Nobody.
-    None,
-    /// A mesh with Envoy's defaults.
-    Static,
-    /// Google's client-side adaptive throttling.
-    Throttle,
-    /// Netflix's Gradient2 in every instance, with partitions.
-    Gradient,
-    /// WeChat's DAGOR.
-    Dagor,
-    /// Breakwater's credits.
-    Breakwater,
-    /// Rate control at the entry in the manner of TopFull.
-    TopFull,
-}
-
-impl Policy {
-    /// All of them.
-    pub const ALL: [Policy; 7] = [
-        Policy::None,
-        Policy::Static,
-        Policy::Throttle,
-        Policy::Gradient,
-        Policy::Dagor,
-        Policy::Breakwater,
-        Policy::TopFull,
-    ];
-
-    /// Its name on the command line and in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Policy::None => "none",
-            Policy::Static => "static",
-            Policy::Throttle => "throttle",
-            Policy::Gradient => "gradient",
-            Policy::Dagor => "dagor",
-            Policy::Breakwater => "breakwater",
-            Policy::TopFull => "topfull",
-        }
-    }
-
-    /// The policy of that name.
-    pub fn parse(name: &str) -> Option<Policy> {
-        Policy::ALL.into_iter().find(|policy| policy.as_str() == name)
-    }
-}
-
 impl World {
-    /// Puts a policy beside the requests, before the world has begun to move.
+    /// Puts a policy beside the requests, before the world has begun to move. What a policy does from outside, through
+    /// commands, is no matter of the world.
     pub fn protect(&mut self, policy: Policy, seed: u64) {
-        let boxed: fn(&crate::world::plan::Plan, u64) -> Box<dyn Local> = match policy {
-            Policy::None => return,
+        let make: fn(&Plan, u64) -> Box<dyn Local> = match policy {
+            Policy::None | Policy::Clairvoyant => return,
+            Policy::GuardAlone | Policy::Stopbank | Policy::Hindsight => return self.harden(),
             Policy::Static => |plan, _| Box::new(Envoy::new(Fleet::new(plan))),
-            // streams below 16 are the world's; this one is nobody else's
-            Policy::Throttle => |plan, seed| Box::new(Throttle::new(Fleet::new(plan), Dice::new(seed, 4))),
+            // the world draws from streams of its own; this one is nobody else's
+            Policy::Throttle => |plan, seed| Box::new(Throttle::new(Fleet::new(plan), Dice::new(seed, 1 << 33))),
             Policy::Gradient => |plan, _| Box::new(Gradient::new(&Fleet::new(plan))),
             Policy::Dagor => |plan, _| Box::new(Dagor::new(&Fleet::new(plan))),
             Policy::Breakwater => |plan, _| {
@@ -87,6 +47,6 @@ impl World {
             },
             Policy::TopFull => |plan, _| Box::new(TopFull::new(Fleet::new(plan))),
         };
-        self.follow(|plan| boxed(plan, seed));
+        self.follow(|plan| make(plan, seed));
     }
 }

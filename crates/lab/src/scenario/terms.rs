@@ -52,6 +52,30 @@ pub enum Kind {
     Benign,
 }
 
+impl Kind {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Metastable => "metastable",
+            Kind::SelfHealing => "heals by itself",
+            Kind::Capacity => "demand above capacity",
+            Kind::Dependency => "a broken dependency",
+            Kind::Benign => "benign",
+        }
+    }
+}
+
+impl Expected {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Expected::MustAct => "something must be done",
+            Expected::MayAct => "commands may help",
+            Expected::MustNotAct => "any command is harm",
+        }
+    }
+}
+
 /// Is something to be done?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

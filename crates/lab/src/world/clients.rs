@@ -35,6 +35,10 @@ impl World {
         let plan = &self.plan.clients[client as usize];
         let (edge, criticality) = (plan.edge, plan.criticality);
         let cohort = self.populations[client as usize].dice.below(u32::from(plan.cohorts)) as u8;
+        if self.arrivals == Arrivals::Counted {
+            self.populations[client as usize].counted += 1;
+            return;
+        }
         self.second.offered += 1;
         self.second.offered_by[criticality.index()] += 1;
         self.alive += 1;

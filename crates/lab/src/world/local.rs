@@ -2,6 +2,7 @@
 
 use super::World;
 use super::arena::Key;
+use super::guard::Bounds;
 use super::record::Answer;
 use super::state::Job;
 use crate::rival::local::{Arrival, Attempt, Departure, Heard, Local, Outcome};
@@ -10,6 +11,15 @@ use admission::Retry;
 use model::{Failure, SpanKind};
 
 impl World {
+    /// From now on every service has good bounds of its own: the guard, without an engine.
+    pub(crate) fn harden(&mut self) {
+        for place in 0..self.instances.len() {
+            let bounds = Bounds::of(&self.plan, self.instances[place].service);
+            self.instances[place].guard.harden(&bounds, place as u32);
+            self.bound_queue(place as u32);
+        }
+    }
+
     /// From now on this policy stands beside the requests.
     pub(crate) fn follow(&mut self, make: impl FnOnce(&Plan) -> Box<dyn Local>) {
         self.local = Some(make(&self.plan));

@@ -10,6 +10,7 @@ mod clients;
 pub(crate) mod dice;
 mod encode;
 mod faults;
+pub(crate) mod foresight;
 mod guard;
 mod health;
 mod local;
@@ -113,6 +114,8 @@ enum Event {
 enum Arrivals {
     Come,
     Stopped,
+    /// They come, and nobody serves them: for those who only want to know how many there are.
+    Counted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +146,7 @@ impl World {
             Edge::new(edge, callers)
         });
         let populations =
-            (0..plan.clients.len()).map(|client| Population { dice: dice(16 + client as u64), surge: 1.0 });
+            (0..plan.clients.len()).map(|client| Population { dice: dice(16 + client as u64), surge: 1.0, counted: 0 });
         let mut world = World {
             start_unix_ns: config.start_unix_ns,
             now_ns: 0,
@@ -305,6 +308,7 @@ impl World {
 
     fn second_ends(&mut self) {
         self.total.add(&self.second);
+        self.second.queued = self.instances.iter().map(|instance| instance.queue.len() as u64).sum();
         self.tally.push(std::mem::take(&mut self.second));
         self.report();
         self.obey();

@@ -185,6 +185,8 @@ pub(super) struct Population {
     pub(super) dice: Dice,
     /// This many times as many arrivals at the moment.
     pub(super) surge: f64,
+    /// Arrivals that were only counted.
+    pub(super) counted: u32,
 }
 
 /// Tokens that a plain retry budget holds at most, and has at the start: it must not forbid the first few retries.

@@ -33,10 +33,12 @@ pub struct Second {
     pub broken: u64,
     /// Requests that a service finished although nobody waited any more.
     pub wasted: u64,
+    /// Requests that waited in queues at its end, over the whole fleet.
+    pub queued: u64,
 }
 
 impl Second {
-    /// Adds the counts of `other`.
+    /// Adds the counts of `other`, which follows; how many wait is what it says last.
     pub fn add(&mut self, other: &Second) {
         self.offered += other.offered;
         self.good += other.good;
@@ -49,6 +51,7 @@ impl Second {
         self.expired += other.expired;
         self.broken += other.broken;
         self.wasted += other.wasted;
+        self.queued = other.queued;
         for level in 0..LEVELS {
             self.offered_by[level] += other.offered_by[level];
             self.good_by[level] += other.good_by[level];

@@ -6,6 +6,7 @@ mod fleet;
 mod generate;
 mod init;
 mod keygen;
+mod lab;
 mod rank;
 mod replay;
 mod run;
@@ -30,6 +31,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments, format),
         Command::Run(arguments) => run::run(&arguments, format),
         Command::Replay(arguments) => replay::run(&arguments, format),
+        Command::Lab(arguments) => lab::run(&arguments, format),
         Command::Rank(arguments) => rank::run(&arguments, format),
         Command::Fleet(arguments) => fleet::run(&arguments, format),
         Command::Generate(arguments) => generate::run(&arguments, format),

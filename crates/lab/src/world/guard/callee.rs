@@ -1,5 +1,6 @@
 //! The client side of a guard: for each of the instance's edges a retry budget, a breaker and a timeout.
 
+use super::bounds::Bounds;
 use crate::world::plan::Plan;
 use admission::{Breaker, BreakerConfig, CallEnd, Permit, RetryBudget, RetryVerdict, Ticket};
 use control::InForce;
@@ -17,6 +18,8 @@ struct Callee {
     service: String,
     operation: String,
     retries: u8,
+    /// A retry budget of its own, without any command, in 1/1000 of first attempts.
+    own_permille: Option<u16>,
     /// Has it a breaker of its own, without any command?
     breaks: bool,
     timeout_ns: Option<u64>,
@@ -26,6 +29,8 @@ struct Callee {
 
 /// The window of a commanded budget, milliseconds.
 const BUDGET_WINDOW_MS: u64 = 10_000;
+/// Retries a second that a budget of one's own always has, or a caller with little traffic could never repeat anything.
+const RESERVE_PER_S: u32 = 1;
 
 impl Callees {
     pub(super) fn new(plan: &Plan, service: u32) -> Callees {
@@ -34,12 +39,26 @@ impl Callees {
             service: plan.services[edge.callee as usize].name.clone(),
             operation: plan.operations[edge.operation as usize].name.clone(),
             retries: edge.retries,
+            own_permille: None,
             breaks: edge.breaker,
             timeout_ns: None,
             budget: None,
             breaker: edge.breaker.then(|| Box::new(Breaker::new(BreakerConfig::default()))),
         });
         Callees { first: own().next().map_or(0, |(place, _)| place as u32), edges: edges.collect(), refused: 0 }
+    }
+
+    /// A budget and a breaker for every call, without any command.
+    pub(super) fn harden(&mut self, bounds: &Bounds) {
+        for callee in &mut self.edges {
+            let permille = bounds.retry_permille.min(callee.plain_permille());
+            callee.own_permille = Some(permille);
+            callee.budget = Some(RetryBudget::new(permille, RESERVE_PER_S, BUDGET_WINDOW_MS));
+            if bounds.breakers {
+                callee.breaks = true;
+                callee.breaker.get_or_insert_with(|| Box::new(Breaker::new(BreakerConfig::default())));
+            }
+        }
     }
 
     pub(super) fn obey(&mut self, in_force: &[InForce], now_ms: u64) {
@@ -122,13 +141,22 @@ impl Callee {
         target.caller.is_none() || (target.service == self.service && same_operation)
     }
 
+    /// All the retries that the caller is configured for.
+    fn plain_permille(&self) -> u16 {
+        1000 * u16::from(self.retries).min(60)
+    }
+
     fn command_budget(&mut self, setting: Option<Setting>, now_ms: u64) {
         let Some(Setting::RetryBudget { ratio_permille }) = setting else {
-            self.budget = None;
+            match (&mut self.budget, self.own_permille) {
+                (Some(budget), Some(_)) if budget.commanded_permille().is_some() => budget.command(None, now_ms),
+                (_, Some(_)) => {}
+                (budget, None) => *budget = None,
+            }
             return;
         };
         // a plain caller may retry as often as it is configured to; a command only tightens that
-        let plain_permille = 1000 * u16::from(self.retries).min(60);
+        let plain_permille = self.own_permille.unwrap_or(self.plain_permille());
         let budget = self.budget.get_or_insert_with(|| RetryBudget::new(plain_permille, 0, BUDGET_WINDOW_MS));
         if budget.ratio_permille() != ratio_permille.min(plain_permille) {
             budget.command(Some(ratio_permille), now_ms);

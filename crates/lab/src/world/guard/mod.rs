@@ -3,9 +3,11 @@
 //! They do nothing until they are commanded or the topology configures them: a world without commands is a fleet of plain
 //! services.
 
+mod bounds;
 mod callee;
 mod waiting;
 
+pub(super) use bounds::Bounds;
 pub(super) use callee::{Callees, Refused};
 pub(super) use waiting::{Bound, Drop, Wait, Waiting};
 
@@ -64,6 +66,19 @@ impl Guard {
             hold_ns: sum / count,
             counts: GuardReport::default(),
         }
+    }
+
+    /// Takes on bounds of its own, which hold without any command; commands only tighten them.
+    pub(super) fn harden(&mut self, bounds: &Bounds, place: u32) {
+        let config = Config {
+            limit: bounds.in_flight.map_or(LimitKind::Off, |limit| LimitKind::Fixed { limit }),
+            queue_bound_ms: bounds.queue_ms.unwrap_or(UNBOUNDED_MS),
+            ..Config::default()
+        };
+        self.state = State::new(config, super::mix(u64::from(place)));
+        self.own_limit = true;
+        self.callees.harden(bounds);
+        self.step(&Tallies::default(), 0);
     }
 
     /// Turns the knobs to what is in force, and lets the others go back to normal.
