@@ -76,11 +76,7 @@ impl Waiting {
     pub(in crate::world) fn drain(&mut self) -> Vec<Key> {
         match std::mem::replace(self, Waiting::Plain(VecDeque::new())) {
             Waiting::Plain(queue) => queue.into(),
-            Waiting::Bounded(mut queue) => {
-                let mut out = Vec::new();
-                // at time 0 nothing has expired
-                std::iter::from_fn(|| queue.pop(0, &mut out)).map(|entry| entry.item).collect()
-            }
+            Waiting::Bounded(mut queue) => take_all(&mut queue).into(),
         }
     }
 
@@ -120,12 +116,7 @@ impl Waiting {
                 *self = Waiting::Bounded(Box::new(queue));
             }
             (Waiting::Bounded(queue), None) => {
-                let mut plain = VecDeque::with_capacity(queue.len());
-                let mut out = Vec::new();
-                // at time 0 nothing has expired: everything is taken over as it stands
-                while let Some(entry) = queue.pop(0, &mut out) {
-                    plain.push_back(entry.item);
-                }
+                let plain = take_all(queue);
                 *self = Waiting::Plain(plain);
             }
         }
@@ -183,6 +174,15 @@ impl Bound {
     }
 }
 
+/// Everything that waits in a bounded queue, the oldest first, whatever its order is.
+fn take_all(queue: &mut QueuePolicy<Key>) -> VecDeque<Key> {
+    let mut out = Vec::new();
+    // at time 0 nothing has expired
+    let mut entries: Vec<Entry<Key>> = std::iter::from_fn(|| queue.pop(0, &mut out)).collect();
+    entries.sort_by_key(|entry| entry.enqueued_ms);
+    entries.into_iter().map(|entry| entry.item).collect()
+}
+
 fn entry(key: Key, wait: &Wait, work_us: u32) -> Entry<Key> {
     let Wait { arrived_ms, deadline_ms, criticality, .. } = *wait;
     Entry { item: key, enqueued_ms: arrived_ms, deadline_ms, work_us, criticality }
@@ -190,4 +190,31 @@ fn entry(key: Key, wait: &Wait, work_us: u32) -> Entry<Key> {
 
 fn leave(dropped: Dropped<Key>) -> Drop {
     (dropped.entry.item, dropped.retry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::arena::Arena;
+
+    #[test]
+    fn a_queue_that_was_bounded_for_a_while_keeps_its_order() {
+        for (order, wanted) in [(Order::Fifo, [0, 1, 2]), (Order::Lifo, [2, 1, 0])] {
+            let mut arena = Arena::new();
+            let keys: Vec<Key> = (0..3).map(|number| arena.insert(number)).collect();
+            let look = |key: Key| {
+                let arrived_ms = keys.iter().position(|known| *known == key)? as u64;
+                let (deadline_ms, criticality) = (None, Criticality::Critical);
+                Some(Wait { now_ms: 10, arrived_ms, deadline_ms, criticality, cohort: 0 })
+            };
+            let mut queue = Waiting::Plain(keys.iter().copied().collect());
+            let mut dropped = Vec::new();
+            for bound_ms in [Some(1000), None] {
+                let bound = Bound { bound_ms, workers: 1, work_us: 1000, retry: Retry::Never, order };
+                queue.set_bound(bound, look, &mut dropped);
+            }
+            let taken = [(); 3].map(|()| queue.pop(order, 20, &mut dropped).and_then(|key| arena.get(key).copied()));
+            assert_eq!((taken, dropped.len()), (wanted.map(Some), 0));
+        }
+    }
 }
