@@ -73,13 +73,14 @@ impl Engine {
         let _ = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
     }
 
-    /// Does it own the domain, as it says itself?
-    pub fn owns(&self) -> bool {
+    /// The epoch under which it owns the domain, as it says itself.
+    pub fn epoch(&self) -> Option<u64> {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().timeout_global(Some(Duration::from_millis(500))).build().into();
         let answer = agent.get(format!("http://127.0.0.1:{}/metrics", self.port)).call();
-        let text = answer.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok()).unwrap_or_default();
-        text.lines().any(|line| line == "stopbank_running 1")
+        let text = answer.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok())?;
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        value("stopbank_running ").filter(|running| *running == 1).and_then(|_| value("stopbank_epoch "))
     }
 
     /// How often something stands in the logs of all its processes.
@@ -109,6 +110,11 @@ fn spawn(command: &mut Command, log: &Path) -> Child {
 
 impl Drop for Engine {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"DEBUG\"")).collect();
+            eprintln!("the end of {}:\n{}", self.log.display(), lines[lines.len().saturating_sub(60)..].join("\n"));
+        }
         self.signal("CONT");
         let _ = self.child.kill();
         let _ = self.child.wait();
