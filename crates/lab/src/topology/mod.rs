@@ -118,8 +118,8 @@ impl Topology {
         Ok(topology)
     }
 
-    /// The same fleet with `factor` times the load and `factor` times the workers and queue lengths (at least one), so
-    /// that it is about as busy. For `generate`, which must reach a wanted span rate.
+    /// The same fleet with `factor` times the load and `factor` times the workers, queue lengths, connections, heaps and
+    /// keys (at least one), so that it is about as busy. For `generate`, which must reach a wanted span rate.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Topology {
         let scale = |count: u32| (f64::from(count) * factor).round().clamp(1.0, 1e6) as u32;
@@ -127,6 +127,9 @@ impl Topology {
         for service in &mut topology.service {
             service.workers = scale(service.workers);
             service.queue.length = service.queue.length.map(scale);
+            service.pool.iter_mut().for_each(|pool| pool.connections = scale(pool.connections));
+            service.gc.iter_mut().for_each(|gc| gc.heap = scale(gc.heap));
+            service.cache.iter_mut().for_each(|cache| cache.keys = scale(cache.keys));
         }
         for client in &mut topology.client {
             client.rate_rps *= factor;
