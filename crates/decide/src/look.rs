@@ -3,7 +3,7 @@
 use crate::usage::{self, FlowId, Usage};
 use crate::{EdgeFacts, FlowFacts, Picture, ServiceFacts};
 use graph::Graph;
-use learn::Learner;
+use learn::{Learner, Signal, Subject};
 use model::{EdgeKind, NameId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +39,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                 shed_rps: rates.shed_rps,
                 queue_delay_ms: learner.queue_delay(*callee).map(|delay| delay.delay_ms),
                 saturated: learner.saturated_ms(*callee).is_some_and(|at_ms| at_ms + SATURATED_WITHIN_MS >= end_ms),
+                slow: is_slow(learner, *callee),
             };
             let mut is_service = rates.calls_rps > 0.0;
             for id in graph.edges_to(*callee) {
@@ -66,6 +67,12 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
         }
     }
     picture
+}
+
+/// Does its own work take longer than the learned limit?
+fn is_slow(learner: &Learner, service: NameId) -> bool {
+    let own = learner.deviation(Subject::Service(service), Signal::Exclusive);
+    own.is_some_and(|own| own.threshold.limit.is_some_and(|limit| own.threshold.value > limit))
 }
 
 /// How much of the telemetry is there: the last window's completeness and the share of spans of known weight.

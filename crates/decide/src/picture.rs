@@ -37,6 +37,8 @@ pub struct ServiceFacts {
     pub queue_delay_ms: Option<Interval>,
     /// It is at its limit now.
     pub saturated: bool,
+    /// Its own work takes longer than it normally does.
+    pub slow: bool,
 }
 
 /// An edge, all operations together.
@@ -122,6 +124,13 @@ impl Picture {
             }
         }
         mix
+    }
+
+    /// Do requests enter the fleet at `service`? Where most are first attempts of other services, what seems to enter is
+    /// what has lost its way in the telemetry, and refusing it would drop work that others have paid for.
+    pub fn is_entry(&self, service: &str) -> bool {
+        let inside_rps: f64 = self.edges_into(service).map(|edge| edge.first_attempts_rps).sum();
+        self.entry_mix(service, None).iter().sum::<f64>() >= inside_rps
     }
 
     /// All requests per second that enter.

@@ -129,3 +129,17 @@ fn reports_come_each_second_from_every_guard_and_say_what_it_obeys() {
     assert!(obeying.len() == 2 && obeying.iter().all(|report| report.service == "inventory"));
     assert!(obeying.iter().all(|report| report.completed > 50 && report.admitted.iter().sum::<u32>() > 50));
 }
+
+#[test]
+fn a_command_for_an_operation_goes_by_the_name_that_telemetry_gives_it() {
+    let mut world = world(6);
+    run(&mut world, 5);
+    let nothing = Setting::Admission { lowest: model::Criticality::CriticalPlus, fraction_permille: 1000 };
+    command(&mut world, Target::operation("gateway", "/api/products/{id}"), nothing, 60_000);
+    run(&mut world, 10);
+    let seconds = &world.tally()[6..10];
+    let sheds = |level: usize| seconds.iter().map(|second| second.sheds[level]).sum::<u64>();
+    // all of the visitors, and nobody else
+    assert!(sheds(2) > 500, "{seconds:?}");
+    assert_eq!([sheds(0), sheds(1), sheds(3)], [0, 0, 0]);
+}

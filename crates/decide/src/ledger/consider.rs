@@ -1,22 +1,19 @@
 //! A fresh window: intents become leases or keep them alive, and what they should lower is measured.
 
-use super::{Key, Lease, Ledger, Outcome, Over, Phase, Running};
+use super::{Key, Lease, Ledger, Outcome, Over, Phase, Room, Running};
 use crate::gates::Telemetry;
 use crate::identity::{Incident, command_id};
 use crate::measure::{measure, queue_delay_ms};
 use crate::picture::Picture;
 use crate::plan::{Intent, Plan};
 use crate::policy::Policy;
-use model::{AuditKind, Finding, Knob, KnobKind, LEVELS, Mode, Reason, Setting};
+use model::{AuditKind, Finding, KnobKind, LEVELS, Mode, Reason, Setting};
 
 /// A queue shorter than this share of its clients' timeout has drained.
-const QUEUE_SHARE_DRAINED: f64 = 0.15;
+pub(super) const QUEUE_SHARE_DRAINED: f64 = 0.15;
 
 /// Calm is doubled per relapse, up to 16 times.
-const RELAPSES_MAX: u32 = 4;
-
-/// An overloaded service that refuses more than this while demand is let back in has been given too much.
-const REFUSED_SHARE: f64 = 0.05;
+pub(super) const RELAPSES_MAX: u32 = 4;
 
 impl Ledger {
     /// Takes in what a fresh window's findings ask for, and sends what is due.
@@ -39,13 +36,13 @@ impl Ledger {
             let Some(finding) = findings.get(intent.finding) else { continue };
             self.take(intent, finding, policy, &mut relapsed);
         }
-        relapsed.extend(self.refused_too_much(picture));
         relapsed.sort();
         relapsed.dedup();
         for about in relapsed {
             self.relapse(&about, &mut out);
         }
         self.measure_all(picture);
+        self.judge_trials(picture, policy, &mut out);
         out.extend(self.settle(policy));
         out
     }
@@ -63,6 +60,9 @@ impl Ledger {
             },
             evidence_ms: now_ms,
             relapses: before.map_or(0, |(_, relapses)| (relapses + 1).min(RELAPSES_MAX)),
+            room: Room::Tight,
+            failed: 0,
+            try_ms: 0,
         });
         running.evidence_ms = now_ms;
         let incident = running.incident.clone();
@@ -96,6 +96,7 @@ impl Ledger {
             distance: intent.distance,
             wanted: intent.setting,
             allowed: intent.setting,
+            eased: None,
             coverage: finding.coverage,
             expected_by_ms: reason.expected_by_ms,
             reason,
@@ -125,25 +126,12 @@ impl Ledger {
         for lease in self.leases.values_mut().filter(|lease| lease.about == about) {
             lease.phase = Phase::Held;
             lease.evidence_ms = now_ms;
+            lease.eased = None;
         }
         let text = format!(
             "the overload of {about} came back while its commands were being released: they are held again (relapse {times})"
         );
         out.push(Outcome::Audit(self.audit(AuditKind::Changed, about, text)));
-    }
-
-    /// Overloaded services that refuse again what the entries let back in: work already paid for upstream is the worst to
-    /// drop, so demand was let back too far.
-    fn refused_too_much(&self, picture: &Picture) -> Vec<String> {
-        let eased = |lease: &&Lease| matches!(lease.phase, Phase::Fading { .. }) && lease.allowed != lease.wanted;
-        let admissions = self.leases.iter().filter(|(key, _)| key.1 == Knob::Admission).map(|(_, lease)| lease);
-        let refuses = |lease: &&Lease| {
-            let facts = picture.services.get(&lease.about);
-            let seen = facts.map(|facts| (facts.shed_rps, facts.offered_rps - facts.shed_rps));
-            let (shed, admitted) = self.guards.shed_and_admitted(&lease.about).or(seen).unwrap_or_default();
-            shed > REFUSED_SHARE * (shed + admitted)
-        };
-        admissions.filter(eased).filter(refuses).map(|lease| lease.about.clone()).collect()
     }
 
     /// Measures what every lease should lower, and who asks what at the entries.

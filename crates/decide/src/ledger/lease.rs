@@ -45,6 +45,8 @@ pub struct Lease {
     pub wanted: Setting,
     /// What the limits and steps allow of it.
     pub allowed: Setting,
+    /// How far demand has been let back in by trial, whatever is wanted (admission only).
+    pub eased: Option<Setting>,
     /// How complete the telemetry behind it was, 0..1.
     pub coverage: f64,
     /// Why.

@@ -9,8 +9,10 @@ mod orders;
 mod recover;
 mod settle;
 mod steps;
+mod trial;
 
 pub use lease::{Hold, Key, Lease, Phase, Sent};
+pub use trial::Room;
 
 use crate::gates::Telemetry;
 use crate::guards::{Guards, carrier};
@@ -52,6 +54,12 @@ pub struct Running {
     pub evidence_ms: u64,
     /// How often it came back while commands were being released.
     pub relapses: u32,
+    /// What the last window says of the room for more demand.
+    pub room: Room,
+    /// Trials of more demand that failed in a row.
+    pub failed: u32,
+    /// No trial before this.
+    pub try_ms: u64,
 }
 
 /// What is in force.

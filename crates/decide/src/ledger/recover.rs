@@ -1,11 +1,11 @@
-//! Recovery in order: demand first and step by step, retries once the queue has drained, bounds last; leaves before what
-//! calls them. If the evidence returns on the way, everything is held again (see `consider`).
+//! Recovery in order: demand first and step by step (by trial: see `trial`), retries once the queue has drained, bounds last;
+//! leaves before what calls them. If the evidence returns on the way, everything is held again (see `consider`).
 
 use super::{Key, Ledger, Outcome, Phase, settle::describe, steps};
 use crate::gates::Telemetry;
 use crate::order::{Stage, stage};
 use crate::policy::Policy;
-use model::{AuditKind, KnobKind};
+use model::{AuditKind, Knob, KnobKind};
 
 impl Ledger {
     /// Lets leases fade whose evidence is gone, and takes the steps of release that are due.
@@ -14,6 +14,7 @@ impl Ledger {
             return; // blind: neither absence of evidence nor a relapse could be seen
         }
         self.fade(policy, out);
+        self.try_more(policy, out);
         let due: Vec<Key> =
             self.leases.iter().filter(|(key, _)| self.is_due(key, policy)).map(|(k, _)| k.clone()).collect();
         for key in due {
@@ -49,6 +50,9 @@ impl Ledger {
         let own = stage(key.1);
         if own != Stage::Admit && !lease.drained {
             return false;
+        }
+        if key.1 == Knob::Admission {
+            return !self.is_under_trial(lease);
         }
         let mut others = self.leases.iter().filter(|(other, _)| *other != key && other.1.kind() != KnobKind::OneShot);
         let before = others.any(|(other, before)| {

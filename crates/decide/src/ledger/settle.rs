@@ -130,6 +130,7 @@ impl Ledger {
         };
         self.propose_beyond(key, lease, gate.filter(|_| mode == Mode::Act), policy, out);
         let from = lease.sent.as_ref().filter(|sent| sent.mode == mode).map(|sent| sent.setting);
+        let bounded = lease.eased.map_or(bounded, |eased| crate::shed::milder(bounded, eased));
         let next = steps::toward(from, bounded, &lease.mix, &policy.pace);
         let waits = self.now_ms < lease.changed_ms + policy.pace.change_every_ms;
         let noise = from.is_some_and(|from| steps::is_noise(from, next, &lease.mix));
@@ -248,7 +249,7 @@ impl Ledger {
         if self.now_ms >= since_ms + policy.pace.obey_within_ms && share.reporting > 0 && share.obeying == 0 {
             return Some(format!("none of the {} guards of {} obeys it", share.reporting, carrier(&key.0)));
         }
-        let holds = lease.phase == Phase::Held && self.telemetry == Telemetry::Fresh;
+        let holds = lease.phase == Phase::Held && lease.eased.is_none() && self.telemetry == Telemetry::Fresh;
         if holds && self.now_ms >= lease.expected_by_ms && !lease.has_effect() {
             let now = lease.measure_now.unwrap_or(f64::NAN);
             return Some(format!(

@@ -58,8 +58,10 @@ pub(super) fn release(from: Setting, mix: &[f64; LEVELS], pace: &Pace) -> Option
         Setting::Admission { .. } => {
             let next = shed::share(from, mix) - f64::from(pace.release_step_permille.max(1)) / 1000.0;
             let setting = shed::setting(next, mix);
-            // Without demand at the entry no share is known: then the knob is let go at once.
-            (next > 0.0 && shed::depth(setting) < shed::depth(from)).then_some(setting)
+            // Open is a step of its own, so that the last of the demand is tried like the rest. Without demand at the entry
+            // no share is known: then that is the next step.
+            let setting = if shed::depth(setting) < shed::depth(from) { setting } else { shed::OPEN };
+            (from != shed::OPEN).then_some(setting)
         }
         Setting::RetryBudget { ratio_permille } => {
             let next = ratio_permille.saturating_add(RETRY_STEP_PERMILLE);

@@ -60,7 +60,7 @@ fn targets(users: &[&FlowFacts], picture: &Picture, setting: Setting) -> BTreeSe
     let Setting::Admission { lowest, .. } = setting else { return BTreeSet::new() };
     let touched = |level: Criticality| level <= lowest;
     let mut entries: BTreeMap<&str, (f64, BTreeSet<&str>)> = BTreeMap::new();
-    for flow in users.iter().filter(|flow| touched(flow.criticality)) {
+    for flow in users.iter().filter(|flow| touched(flow.criticality) && picture.is_entry(&flow.entry)) {
         let entry = entries.entry(&flow.entry).or_default();
         entry.1.insert(&flow.operation);
     }

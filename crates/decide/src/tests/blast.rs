@@ -32,6 +32,7 @@ prop_compose! {
             shed_rps: 0.0,
             queue_delay_ms: Interval::between(100.0, 3000.0),
             saturated: saturated[index],
+            slow: false,
         })).collect();
         let mut edges: Vec<EdgeFacts> = links.into_iter().filter(|(a, b, ..)| a % size != b % size).map(|(a, b, first, retries)| EdgeFacts {
             caller: name(a % size),

@@ -22,6 +22,7 @@ fn storm(capacity: f64, attempts: f64) -> Picture {
         shed_rps: 0.0,
         queue_delay_ms: Interval::between(queue_ms, queue_ms),
         saturated,
+        slow: false,
     };
     let edge = |caller: &str, callee: &str, retries_rps| EdgeFacts {
         caller: caller.to_owned(),

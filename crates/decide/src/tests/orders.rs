@@ -144,7 +144,7 @@ fn critical_plus_is_shed_only_after_approval() {
     for flow in &mut picture.flows {
         flow.criticality = Criticality::CriticalPlus;
     }
-    let mut desk = Desk::new(acting());
+    let mut desk = Desk { queue_delay_ms: 900, ..Desk::new(acting()) };
     let findings = [finding(Signature::Metastable)];
     let mut all = Vec::new();
     for _ in 0..10 {

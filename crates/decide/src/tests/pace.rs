@@ -5,7 +5,8 @@ use crate::{Over, Phase};
 use model::Setting;
 
 fn storm_desk(capacity: f64) -> (Desk, Vec<Finding>, Picture) {
-    (Desk::new(acting()), vec![finding(Signature::Metastable)], storm(capacity, 3.0))
+    let desk = Desk { queue_delay_ms: 900, ..Desk::new(acting()) };
+    (desk, vec![finding(Signature::Metastable)], storm(capacity, 3.0))
 }
 
 #[test]
@@ -81,6 +82,7 @@ fn recovery_lets_demand_in_first_then_retries_then_bounds() {
         desk.second(&findings, &picture);
     }
     let calm = storm(125.0, 1.0);
+    desk.queue_delay_ms = 0;
     let mut all = Vec::new();
     for _ in 0..60 {
         desk.obey(&["stock", "cart", "front"]);
@@ -106,6 +108,7 @@ fn recovery_lets_demand_in_first_then_retries_then_bounds() {
 fn bounds_and_budgets_stay_while_demand_exceeds_capacity() {
     let (mut desk, findings, picture) = storm_desk(50.0);
     desk.second(&findings, &picture);
+    desk.queue_delay_ms = 0;
     for _ in 0..60 {
         desk.obey(&["stock", "cart", "front"]);
         desk.second(&[], &storm(50.0, 1.0));
@@ -239,4 +242,93 @@ fn a_changed_wish_is_followed_without_flapping() {
         desk.ledger.leases().values().last().unwrap().wanted,
         Setting::RetryBudget { .. } | Setting::Admission { .. } | Setting::QueueBound { .. }
     ));
+}
+
+/// Shares of the demand that admission at the entry sheds, as they are sent.
+fn cuts(outcomes: &[Outcome]) -> Vec<f64> {
+    let admissions = commands(outcomes).into_iter().filter(|command| command.knob == Knob::Admission);
+    let settings = admissions.filter(|command| command.mode == Mode::Act).filter_map(|command| command.setting);
+    settings.map(|setting| crate::shed::share(setting, &[30.0, 0.0, 60.0, 10.0])).collect()
+}
+
+fn seconds(desk: &mut Desk, count: usize, findings: &[Finding], picture: &Picture) -> Vec<Outcome> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        desk.obey(&["stock", "cart", "front"]);
+        all.extend(desk.second(findings, picture));
+    }
+    all
+}
+
+#[test]
+fn demand_comes_back_by_trial_as_soon_as_the_service_serves_what_comes_although_the_finding_is_still_open() {
+    let (mut desk, findings, picture) = storm_desk(50.0);
+    seconds(&mut desk, 6, &findings, &picture);
+    desk.queue_delay_ms = 0;
+    let told = seconds(&mut desk, 8, &findings, &picture);
+    assert_eq!(cuts(&told).last(), Some(&0.0), "{:?}", cuts(&told));
+    assert!(desk.ledger.leases().values().all(|lease| lease.phase == Phase::Held), "and everything else is held");
+}
+
+#[test]
+fn a_service_that_is_still_slow_is_asked_for_one_step_at_a_time_with_a_calm_between() {
+    let (mut desk, findings, mut picture) = storm_desk(50.0);
+    seconds(&mut desk, 6, &findings, &picture);
+    desk.queue_delay_ms = 0;
+    picture.services.get_mut("stock").unwrap().slow = true;
+    let told = seconds(&mut desk, 9, &findings, &picture);
+    assert!(audited(&told, AuditKind::Changed).iter().filter(|text| text.contains("eased")).count() <= 2);
+}
+
+#[test]
+fn a_trial_that_fails_is_taken_back_and_the_next_one_waits_twice_as_long() {
+    let (mut desk, findings, mut picture) = storm_desk(50.0);
+    seconds(&mut desk, 6, &findings, &picture);
+    picture.services.get_mut("stock").unwrap().first_attempts_rps = 40.0;
+    let mut fails_s = Vec::new();
+    for second in 0..90u64 {
+        // with any more demand work waits again
+        let open = desk.ledger.leases().values().any(|lease| lease.eased.is_some());
+        desk.queue_delay_ms = if open { 900 } else { 0 };
+        let told = seconds(&mut desk, 1, &findings, &picture);
+        if audited(&told, AuditKind::Changed).iter().any(|text| text.contains("cannot serve it")) {
+            fails_s.push(second);
+        }
+    }
+    assert!((3..=6).contains(&fails_s.len()), "{fails_s:?}");
+    let pauses: Vec<u64> = fails_s.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(pauses.is_sorted() && pauses.last() > Some(&18), "{pauses:?}");
+}
+
+#[test]
+fn what_the_overloaded_service_refuses_because_it_was_told_to_ends_no_trial() {
+    let (mut desk, findings, mut picture) = storm_desk(50.0);
+    // requests enter at the overloaded service itself
+    for flow in &mut picture.flows {
+        flow.entry = "stock".to_owned();
+    }
+    picture.edges.retain(|edge| edge.callee != "stock");
+    picture.edges.push(EdgeFacts { caller: String::new(), callee: "stock".to_owned(), ..picture.edges[0].clone() });
+    picture.edges[3].timeout_ms = Some(1000.0);
+    picture.edges.sort_by(|a, b| (&a.callee, &a.caller).cmp(&(&b.callee, &b.caller)));
+    desk.second(&findings, &picture);
+    desk.queue_delay_ms = 0;
+    for _ in 0..12 {
+        let shed = desk.ledger.leases().iter().find(|(key, _)| key.1 == Knob::Admission).map_or(0.0, |(_, lease)| {
+            let sent = lease.sent.as_ref().map_or(crate::shed::OPEN, |sent| sent.setting);
+            100.0 * crate::shed::share(sent, &lease.mix)
+        });
+        let obeyed: Vec<Obeyed> = desk.ledger.leases().values().map(|lease| obeyed(lease.id.clone())).collect();
+        desk.ledger.hear(&GuardReport {
+            service: "stock".to_owned(),
+            instance: "1".to_owned(),
+            obeyed,
+            shed: [shed as u32, 0, 0, 0],
+            admitted: [100 - shed as u32, 0, 0, 0],
+            ..GuardReport::default()
+        });
+        desk.second(&findings, &picture);
+    }
+    let lease = desk.ledger.leases().iter().find(|(key, _)| key.1 == Knob::Admission).expect("it is held").1;
+    assert_eq!(lease.sent.as_ref().map(|sent| sent.setting), Some(crate::shed::OPEN));
 }

@@ -117,3 +117,24 @@ fn two_findings_on_one_knob_make_one_intent_the_stricter() {
     assert_eq!(admissions.len(), 1);
     assert_eq!(admissions[0].about, "cart");
 }
+
+#[test]
+fn what_has_lost_its_way_in_the_telemetry_is_no_entry() {
+    let mut picture = storm(50.0, 3.0);
+    // some server spans at `stock` have lost their parents: they look as if requests entered there
+    picture.flows.push(FlowFacts {
+        entry: "stock".to_owned(),
+        operation: "reserve".to_owned(),
+        offered_rps: 10.0,
+        visits: BTreeMap::from([("stock".to_owned(), 1.0)]),
+        ..FlowFacts::default()
+    });
+    let findings = vec![finding(Signature::Metastable)];
+    let entries: Vec<String> = plan(&findings, &picture, &Guards::default())
+        .intents
+        .iter()
+        .filter(|intent| intent.setting.knob() == Knob::Admission)
+        .map(|intent| intent.target.to_string())
+        .collect();
+    assert_eq!(entries, ["front"]);
+}

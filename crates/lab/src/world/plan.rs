@@ -54,6 +54,9 @@ pub(crate) struct ServicePlan {
 pub(crate) struct OperationPlan {
     pub(crate) service: u32,
     pub(crate) name: String,
+    /// What telemetry and commands call it: the route of an HTTP operation, otherwise the name.
+    pub(crate) known_as: String,
+    /// The id of `known_as`.
     pub(crate) id: NameId,
     /// The part before the first space (`GET`, `SELECT`), or the gRPC service.
     pub(crate) verb: String,
@@ -171,10 +174,12 @@ impl Plan {
             let mean_ns = operation.mean_us * 1000.0;
             let separator = if service.protocol == Protocol::Rpc { '/' } else { ' ' };
             let (verb, object) = operation.name.split_once(separator).unwrap_or(("", &operation.name));
+            let known_as = if service.protocol == Protocol::Http { object } else { &operation.name };
             self.operations.push(OperationPlan {
                 service: place,
                 name: operation.name.to_string(),
-                id: NameId::of(&operation.name),
+                known_as: known_as.to_owned(),
+                id: NameId::of(known_as),
                 verb: verb.to_owned(),
                 object: object.to_owned(),
                 law: match operation.distribution {

@@ -93,7 +93,7 @@ impl World {
         let mut dropped = Vec::new();
         let meant = |key| {
             let edge = jobs.get(key).map(|job: &Job| &plan.edges[job.edge as usize]);
-            let name = edge.map(|edge| plan.operations[edge.operation as usize].name.as_str());
+            let name = edge.map(|edge| plan.operations[edge.operation as usize].known_as.as_str());
             operation.is_none() || name == operation
         };
         let look = |key| look(jobs, key, start_unix_ns, now_ns);

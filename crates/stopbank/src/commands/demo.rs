@@ -15,7 +15,7 @@ use runtime::{Broker, Pipeline, PipelineConfig};
 use serde_json::json;
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
-use window::Grace;
+use window::{Grace, Labels};
 
 const DOMAIN: &str = "demo";
 /// Few partitions: the embedded broker keeps 5 MiB of each, far more than the pipeline ever lags here.
@@ -80,6 +80,8 @@ fn pipeline(broker: &Embedded, signer: Signer) -> PipelineConfig {
     let mut config = PipelineConfig::new(broker.connection(), Broker::Embedded, signer);
     config.grace = Grace::Fixed { grace_ms: 700 };
     config.window.flow_sample = 1;
+    // The shop's gateway is the demo's own, and says how important each request is.
+    config.window.labels = Labels::Trusted;
     config.engine.domain = DOMAIN.into();
     config.engine.mode = Mode::Act;
     config.engine.warmup_windows = 12;

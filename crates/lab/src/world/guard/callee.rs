@@ -37,7 +37,7 @@ impl Callees {
         let own = || plan.edges.iter().enumerate().filter(|(_, edge)| edge.caller == Some(service));
         let edges = own().map(|(_, edge)| Callee {
             service: plan.services[edge.callee as usize].name.clone(),
-            operation: plan.operations[edge.operation as usize].name.clone(),
+            operation: plan.operations[edge.operation as usize].known_as.clone(),
             retries: edge.retries,
             own_permille: None,
             breaks: edge.breaker,
