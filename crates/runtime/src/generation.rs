@@ -196,6 +196,14 @@ fn write_side(
 /// that the engine has, or if the journal begins with it; and what people have ordered and still holds.
 fn first_inputs(number: u64, known: &Known, wanted: &EngineConfig, memo: &Memo) -> Vec<Input> {
     let has = known.engine.config();
+    if has.edges_max != wanted.edges_max {
+        let (kept, wanted) = (has.edges_max, wanted.edges_max);
+        tracing::warn!(
+            kept,
+            wanted,
+            "the cap on edges stays as it was when learning began: begin anew in another domain"
+        );
+    }
     let wanted = EngineConfig { domain: has.domain.clone(), edges_max: has.edges_max, ..wanted.clone() };
     let orders = match (known.next_index, number) {
         (0, _) => memo.orders(wanted.mode, now_ms()),
