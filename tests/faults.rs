@@ -28,6 +28,8 @@ use support::eventually;
 const KEY: [u8; 32] = [7; 32];
 /// Everything that was written is counted so long after the last fault at most.
 const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+/// Between the last fault of a round and the cascade that must be found.
+const CALM: Duration = Duration::from_secs(8);
 /// The domain has an owner again so long after a fault ends: the broker hears nothing for 6 s, then the standby claims.
 const OWNED_WITHIN: Duration = Duration::from_secs(40);
 
@@ -131,12 +133,9 @@ impl Stage {
         std::thread::sleep(self.dice.within(8_000..12_000));
         let mut faults = FAULTS.to_vec();
         self.dice.shuffle(&mut faults);
-        if round > 1 {
-            // Once each in the first round; then any, any number of times.
-            faults = (0..FAULTS.len()).map(|_| FAULTS[self.dice.below(FAULTS.len())]).collect();
-        }
-        for fault in faults {
-            if began.elapsed().as_secs() + 2 > fresh_at_s && round > 1 {
+        // Once each in the first round; then any, one after the other.
+        while let Some(fault) = if round == 1 { faults.pop() } else { Some(FAULTS[self.dice.below(FAULTS.len())]) } {
+            if round > 1 && began.elapsed() + self.pause + CALM > Duration::from_secs(fresh_at_s) {
                 break;
             }
             eprintln!("{:>4} s {fault:?}", began.elapsed().as_secs());
@@ -152,7 +151,8 @@ impl Stage {
         }
         self.owned();
         let quiet_ms = fixture::now_ms();
-        eventually("a fresh cascade is found", Duration::from_secs(90), || {
+        let patience = Duration::from_secs(fresh_at_s + 80).saturating_sub(began.elapsed());
+        eventually("a fresh cascade is found", patience.max(Duration::from_secs(60)), || {
             self.keep_up();
             (oracle.opened_since(quiet_ms) > 0).then_some(())
         });
