@@ -112,7 +112,9 @@ impl State {
             Knob::Timeout => Setting::Timeout { timeout_ms: self.config.timeout_ms },
             Knob::Concurrency => Setting::Concurrency { limit: self.own_limit() },
             Knob::KillSwitch => Setting::KillSwitch { level: 0 },
-            Knob::Breaker | Knob::Purge | Knob::Restart | Knob::Replicas | Knob::Route => return None,
+            Knob::Breaker | Knob::BreakerThreshold | Knob::Purge | Knob::Restart | Knob::Replicas | Knob::Route => {
+                return None;
+            }
         })
     }
 

@@ -207,3 +207,50 @@ impl Control {
         self.totals.completed += u64::from(tallies.completed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Clock, Guard, Settings};
+    use control::{Role, Signer, public_key_line};
+
+    #[test]
+    fn a_keyring_file_is_read_again_when_it_changes_and_a_broken_one_changes_nothing() {
+        let path = std::env::temp_dir().join(format!("stopbank-keyring-{}", std::process::id()));
+        let key = |seed| Signer::from_seed([seed; 32]);
+        let write = |text: &str, later_s: u64| {
+            std::fs::write(&path, text).unwrap();
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(later_s)).unwrap();
+        };
+        write(&public_key_line(&key(1).public(), Role::Engine), 0);
+        let settings = Settings { service: "cart".into(), keyring_file: Some(path.clone()), ..Settings::default() };
+        let guard = Guard::new(settings, Clock::manual(1_000_000)).unwrap();
+        let verdict = |seed: u8, sequence| {
+            let setting = model::Setting::KillSwitch { level: 1 };
+            let command = model::Command {
+                id: model::CommandId("1".into()),
+                sequence,
+                ttl_ms: 1000,
+                target: model::Target::service("cart"),
+                knob: setting.knob(),
+                setting: Some(setting),
+                reason: model::Reason::default(),
+                mode: model::Mode::Act,
+            };
+            guard.offer(&key(seed).command("default", 1, &command, 1_000_000), 1_000_000)
+        };
+        let unknown = control::Verdict::Dropped(control::Drop::UnknownKey);
+        assert_eq!((verdict(1, 1), verdict(2, 2)), (control::Verdict::Accepted, unknown));
+        let both = public_key_line(&key(1).public(), Role::Engine) + &public_key_line(&key(2).public(), Role::Engine);
+        write(&both, 10);
+        guard.shared.reload_keyring();
+        assert_eq!((verdict(1, 3), verdict(2, 4)), (control::Verdict::Accepted, control::Verdict::Accepted), "overlap");
+        write("kex", 20);
+        guard.shared.reload_keyring();
+        assert_eq!(verdict(2, 5), control::Verdict::Accepted);
+        write(&public_key_line(&key(2).public(), Role::Engine), 30);
+        guard.shared.reload_keyring();
+        assert_eq!((verdict(1, 6), verdict(2, 7)), (unknown, control::Verdict::Accepted));
+        std::fs::remove_file(&path).unwrap();
+    }
+}

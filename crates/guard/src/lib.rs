@@ -49,3 +49,8 @@ pub use settings::{
     BoundSettings, BreakerSettings, ClampSettings, ClientSettings, ConsoleSettings, KafkaSettings, LimitSettings, Mode,
     ServerSettings, Settings, SettingsError,
 };
+
+/// The examples of the owner's guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guard.md")]
+struct Guide;

@@ -5,13 +5,14 @@ use crate::shared::Shared;
 use model::{GuardReport, Knob, LEVELS};
 
 /// The knobs that a guard has.
-pub const KNOBS: [Knob; 8] = [
+pub const KNOBS: [Knob; 9] = [
     Knob::Admission,
     Knob::QueueBound,
     Knob::RetryBudget,
     Knob::Timeout,
     Knob::Concurrency,
     Knob::Breaker,
+    Knob::BreakerThreshold,
     Knob::KillSwitch,
     Knob::Purge,
 ];

@@ -60,6 +60,29 @@ fn a_breaker_tells_its_phases_as_events_and_metrics_and_its_reason_to_the_caller
 }
 
 #[test]
+fn a_threshold_by_command_holds_at_once_keeps_what_was_counted_and_goes_with_its_lease() {
+    let clock = Clock::manual(1_000_000);
+    let guard = Guard::new(settings(10), clock.clone()).unwrap();
+    let callee = guard.callee("stock");
+    calls(&callee, 80, End::Success);
+    calls(&callee, 20, End::Failure);
+    assert_eq!(callee.state().phase, BreakerPhase::Closed, "20 % of failures are fewer than half");
+    let threshold = |failure_permille| Setting::BreakerThreshold { failure_permille };
+    command(&guard, 1, Target::edge("cart", "stock"), threshold(100), 5000);
+    assert_eq!(callee.state().health.calls, 100, "nothing is forgotten");
+    calls(&callee, 1, End::Failure);
+    assert_eq!(callee.state().phase, BreakerPhase::Open);
+    command(&guard, 2, Target::edge("cart", "stock"), threshold(900), 5000);
+    clock.advance_ms(30_000);
+    guard.step();
+    calls(&callee, 3, End::Success);
+    clock.advance_ms(30_000);
+    calls(&callee, 10, End::Success);
+    calls(&callee, 10, End::Failure);
+    assert_eq!(callee.state().phase, BreakerPhase::Open, "half, by its own threshold");
+}
+
+#[test]
 fn while_the_fleet_probes_an_instance_waits_for_its_turn() {
     let clock = Clock::manual(1_000_000);
     let guard = Guard::new(settings(10), clock.clone()).unwrap();

@@ -47,6 +47,8 @@ pub enum Knob {
     Replicas,
     /// Where traffic goes.
     Route,
+    /// The share of failures at which a breaker opens.
+    BreakerThreshold,
 }
 
 impl Knob {
@@ -73,6 +75,7 @@ impl Knob {
             Knob::Restart => "restart",
             Knob::Replicas => "replicas",
             Knob::Route => "route",
+            Knob::BreakerThreshold => "breaker_threshold",
         }
     }
 }
@@ -139,6 +142,11 @@ pub enum Setting {
         /// The share, in 1/1000.
         share_permille: u16,
     },
+    /// The breaker opens at this share of failures; what it has counted stays.
+    BreakerThreshold {
+        /// The share of the calls in its window, in 1/1000.
+        failure_permille: u16,
+    },
 }
 
 impl Setting {
@@ -156,6 +164,7 @@ impl Setting {
             Setting::Restart { .. } => Knob::Restart,
             Setting::Replicas { .. } => Knob::Replicas,
             Setting::Route { .. } => Knob::Route,
+            Setting::BreakerThreshold { .. } => Knob::BreakerThreshold,
         }
     }
 }

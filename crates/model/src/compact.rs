@@ -57,6 +57,7 @@ enum PlainSetting {
     Restart { at_once_percent: u8 },
     Replicas { count: u32 },
     Route { share_permille: u16 },
+    BreakerThreshold { failure_permille: u16 },
 }
 
 #[derive(Serialize, Deserialize)]

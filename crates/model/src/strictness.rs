@@ -34,6 +34,7 @@ impl Setting {
             Setting::Restart { at_once_percent } => below(u32::from(at_once_percent)),
             Setting::Replicas { count } => u64::from(count),
             Setting::Route { share_permille } => below(u32::from(share_permille)),
+            Setting::BreakerThreshold { failure_permille } => below(u32::from(failure_permille)),
         }
     }
 }

@@ -132,6 +132,13 @@ impl Callee {
         if machines.budget.commanded_permille() != ratio {
             machines.budget.command(ratio, now_ms);
         }
+        let mut thresholds = own.breaker.config();
+        if let Some(Setting::BreakerThreshold { failure_permille }) =
+            strictest(|setting| matches!(setting, Setting::BreakerThreshold { .. }))
+        {
+            thresholds.failure_permille = thresholds.failure_permille.min(failure_permille);
+        }
+        machines.breaker.set_config(thresholds);
         let phase = match strictest(|setting| matches!(setting, Setting::Breaker { .. })) {
             Some(Setting::Breaker { phase }) => Some(phase),
             _ => None,
