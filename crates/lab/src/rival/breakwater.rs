@@ -8,7 +8,8 @@
 //! its round trip of 10 µs one time.
 //!
 //! Clients do not hold requests back here: the paper's clients drop after 10 µs without a credit. Their demand message, which
-//! asks for a first credit when nothing is pending, is answered at once.
+//! asks for a first credit when nothing is pending, is answered at once. What is open counts what the client itself holds, or
+//! windows would swing from answer to answer, which clients that wait do not feel and clients that drop do.
 
 use super::fleet::{Fleet, caller};
 use super::local::{Arrival, Attempt, Departure, Heard, Local};
@@ -101,13 +102,12 @@ impl Server {
     /// What a client is granted anew (`srpc_update_window`).
     fn grant(&mut self, session: &mut Session) {
         let available = self.credits as u32;
-        let open = available.saturating_sub(self.used);
+        let open = (available + session.granted).saturating_sub(self.used);
         let over = (open / self.clients.max(1)).max(1);
         let wanted = session.pending + session.wanted;
         let granted = match self.used.cmp(&available) {
-            std::cmp::Ordering::Less => (wanted + over).min(session.granted + open),
+            std::cmp::Ordering::Less | std::cmp::Ordering::Equal => (wanted + over).min(open),
             std::cmp::Ordering::Greater => session.granted.saturating_sub(1),
-            std::cmp::Ordering::Equal => session.granted,
         };
         let granted = granted.max(session.pending).min(WINDOW_MAX).min(wanted + over);
         self.used = (self.used + granted).saturating_sub(session.granted);

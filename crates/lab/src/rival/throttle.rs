@@ -1,7 +1,8 @@
 //! `throttle`: client-side adaptive throttling (Google SRE book, ch. 21, "Handling Overload").
 //!
-//! Each client keeps, per backend and criticality over two minutes, the requests it wanted to send and those that were
-//! accepted, and refuses a request by itself with probability `max(0, (requests − K · accepts) / (requests + 1))`, K = 2.
+//! Each client keeps, per backend and criticality over a window, the requests it wanted to send and those that were
+//! accepted, and refuses a request by itself with probability `max(0, (requests − K · accepts) / (requests + 1))`, K = 2. The window is six seconds; of the
+//! book's two minutes, 24 s and 6 s (aegis takes 3 s) it was the best over the scenarios.
 //! Retries follow the same chapter: at most a tenth of a client's requests. An accept is a good answer, as in Envoy's
 //! admission control and aegis: plain backends do not refuse, they fail. Also from aegis: nothing is refused before a
 //! hundred requests.
@@ -15,9 +16,9 @@ const K: f64 = 2.0;
 const RETRY_SHARE: f64 = 0.1;
 /// Fewer requests in the window say nothing: their answers may still be on the way.
 const REQUESTS_MIN: f64 = 100.0;
-/// The window: two minutes.
+/// The window: six seconds.
 const BUCKETS: usize = 12;
-const BUCKET_NS: u64 = 10_000_000_000;
+const BUCKET_NS: u64 = 500_000_000;
 
 /// The policy.
 pub(crate) struct Throttle {

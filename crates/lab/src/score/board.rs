@@ -58,14 +58,6 @@ impl Board {
     pub fn cell(&self, scenario: &str, policy: Policy) -> Option<&Cell> {
         self.cells.iter().find(|cell| cell.scenario == scenario && cell.policy == policy)
     }
-
-    /// The board as JSON: keys of [`METRICS`], each with mean, half width of the interval and number of samples.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "scenarios": self.cells.iter().map(Cell::to_json).collect::<Vec<_>>(),
-            "overall": self.overall.iter().map(Cell::to_json).collect::<Vec<_>>(),
-        })
-    }
 }
 
 impl Cell {
@@ -79,7 +71,7 @@ impl Cell {
         self.to_guard[place(key)?]
     }
 
-    /// The cell as JSON.
+    /// The cell as JSON: keys of [`METRICS`], each with mean, half width of the interval and number of samples.
     pub fn to_json(&self) -> Value {
         let table = |stats: &[Option<Stat>]| -> Value {
             let pairs = METRICS.iter().zip(stats).filter_map(|(metric, stat)| Some((metric.key.to_owned(), (*stat)?)));
@@ -125,7 +117,7 @@ fn mean(cells: &[Cell], policy: Policy) -> Cell {
     }
 }
 
-/// Six digits after the point are more than anybody needs, and the same on every machine.
+/// Four digits after the point are more than anybody needs, and the same on every machine.
 fn rounded(value: f64) -> f64 {
-    (value * 1e6).round() / 1e6
+    (value * 1e4).round() / 1e4
 }

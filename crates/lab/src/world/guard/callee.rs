@@ -18,6 +18,8 @@ struct Callee {
     service: String,
     operation: String,
     retries: u8,
+    /// Can the caller do without the answer?
+    optional: bool,
     /// A retry budget of its own, without any command, in 1/1000 of first attempts.
     own_permille: Option<u16>,
     /// Has it a breaker of its own, without any command?
@@ -39,6 +41,7 @@ impl Callees {
             service: plan.services[edge.callee as usize].name.clone(),
             operation: plan.operations[edge.operation as usize].known_as.clone(),
             retries: edge.retries,
+            optional: edge.optional,
             own_permille: None,
             breaks: edge.breaker,
             timeout_ns: None,
@@ -48,13 +51,13 @@ impl Callees {
         Callees { first: own().next().map_or(0, |(place, _)| place as u32), edges: edges.collect(), refused: 0 }
     }
 
-    /// A budget and a breaker for every call, without any command.
+    /// A budget for every call and a breaker for what can be done without, without any command.
     pub(super) fn harden(&mut self, bounds: &Bounds) {
         for callee in &mut self.edges {
             let permille = bounds.retry_permille.min(callee.plain_permille());
             callee.own_permille = Some(permille);
             callee.budget = Some(RetryBudget::new(permille, RESERVE_PER_S, BUDGET_WINDOW_MS));
-            if bounds.breakers {
+            if callee.optional {
                 callee.breaks = true;
                 callee.breaker.get_or_insert_with(|| Box::new(Breaker::new(BreakerConfig::default())));
             }

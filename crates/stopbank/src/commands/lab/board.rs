@@ -74,13 +74,15 @@ pub(super) fn markdown(board: &Board, scenarios: &[Scenario], command: &str) -> 
     out
 }
 
-/// The board behind it.
+/// The board behind it: a line for each cell, so that a change shows where it is.
 pub(super) fn json(board: &Board, command: &str) -> Result<String, Failure> {
-    let mut value = board.to_json();
-    value["command"] = command.into();
-    let mut text = serde_json::to_string_pretty(&value).map_err(Failure::job)?;
-    text.push('\n');
-    Ok(text)
+    let cells = |cells: &[Cell]| -> Result<String, Failure> {
+        let lines: Result<Vec<String>, _> = cells.iter().map(|cell| serde_json::to_string(&cell.to_json())).collect();
+        Ok(lines.map_err(Failure::job)?.join(",\n"))
+    };
+    let command = serde_json::to_string(command).map_err(Failure::job)?;
+    let (overall, scenarios) = (cells(&board.overall)?, cells(&board.cells)?);
+    Ok(format!("{{\"command\":{command},\n\"overall\":[\n{overall}\n],\n\"scenarios\":[\n{scenarios}\n]}}\n"))
 }
 
 fn names(board: &Board) -> Vec<&str> {

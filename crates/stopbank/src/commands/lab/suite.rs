@@ -25,13 +25,15 @@ pub(super) fn run(arguments: &LabSuite, format: Format) -> Result<(), Failure> {
     let progress = Progress::new();
     let cures = cures(&scenarios, &policies, threads, &progress);
     let jobs: Vec<Job> = jobs(&scenarios, &policies, &cures, arguments.seeds);
+    let runs = jobs.len() * policies.len();
     let keep = arguments.report.is_some();
     let flown = side_by_side(threads, &jobs, |done, job| {
         let name = job.scenario.name();
-        progress.show(&format!("{done} of {} runs · {name} under {}", jobs.len(), job.policy.as_str()));
+        progress.show(&format!("{} of {runs} runs · {name}", done * policies.len()));
         job.fly(keep)
     });
     progress.clear();
+    let flown = by_policy(flown.into_iter().flatten().collect(), &scenarios, &policies);
     let entries: Vec<Entry> = flown.iter().map(|(entry, _)| entry.clone()).collect();
     let sums = Board::new(&entries);
     match format {
@@ -53,22 +55,39 @@ pub(super) fn run(arguments: &LabSuite, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A scenario with one seed, under all policies: they share its upper bound.
 struct Job<'a> {
     scenario: &'a Scenario,
-    policy: Policy,
+    policies: &'a [Policy],
     seed: u64,
     cure: Option<&'a Cure>,
 }
 
+/// What a run came to, and the run itself where it is wanted.
+type Flown = (Entry, Option<Run>);
+
 impl Job<'_> {
-    /// The scores, and for the first seed the run, if it is wanted.
-    fn fly(&self, keep: bool) -> (Entry, Option<Run>) {
-        let run = rival::fly(self.scenario, self.policy, self.seed, self.cure);
-        let scores = Scores::of(self.scenario, &run, &Ceiling::new(self.scenario, self.seed));
-        let scenario = self.scenario.name().to_owned();
-        let entry = Entry { scenario, policy: self.policy, seed: self.seed, scores };
-        (entry, (keep && self.seed == 1).then_some(run))
+    fn fly(&self, keep: bool) -> Vec<Flown> {
+        let ceiling = Ceiling::new(self.scenario, self.seed);
+        let one = |policy: &Policy| {
+            let run = rival::fly(self.scenario, *policy, self.seed, self.cure);
+            let scores = Scores::of(self.scenario, &run, &ceiling);
+            let entry = Entry { scenario: self.scenario.name().to_owned(), policy: *policy, seed: self.seed, scores };
+            // the curves of a page are those of the first seed
+            (entry, (keep && self.seed == 1).then_some(run))
+        };
+        self.policies.iter().map(one).collect()
     }
+}
+
+/// In the order of scenarios, then policies, then seeds.
+fn by_policy(mut flown: Vec<Flown>, scenarios: &[Scenario], policies: &[Policy]) -> Vec<Flown> {
+    let place = |entry: &Entry| {
+        let scenario = scenarios.iter().position(|scenario| scenario.name() == entry.scenario);
+        (scenario, policies.iter().position(|policy| *policy == entry.policy), entry.seed)
+    };
+    flown.sort_by_key(|(entry, _)| place(entry));
+    flown
 }
 
 fn scenarios(dir: Option<&Path>) -> Result<Vec<Scenario>, Failure> {
@@ -101,12 +120,10 @@ fn cures(scenarios: &[Scenario], policies: &[Policy], threads: usize, progress: 
     })
 }
 
-fn jobs<'a>(scenarios: &'a [Scenario], policies: &[Policy], cures: &'a [Option<Cure>], seeds: u64) -> Vec<Job<'a>> {
+fn jobs<'a>(scenarios: &'a [Scenario], policies: &'a [Policy], cures: &'a [Option<Cure>], seeds: u64) -> Vec<Job<'a>> {
     let mut jobs = Vec::new();
     for (scenario, cure) in scenarios.iter().zip(cures) {
-        for policy in policies {
-            jobs.extend((1..=seeds).map(|seed| Job { scenario, policy: *policy, seed, cure: cure.as_ref() }));
-        }
+        jobs.extend((1..=seeds).map(|seed| Job { scenario, policies, seed, cure: cure.as_ref() }));
     }
     jobs
 }
@@ -131,7 +148,7 @@ fn side_by_side<I: Sync, O: Send>(threads: usize, items: &[I], work: impl Fn(usi
     done.into_iter().map(|(_, out)| out).collect()
 }
 
-fn page(scenarios: &[Scenario], flown: &[(Entry, Option<Run>)], command: &str, sums: &Board) -> String {
+fn page(scenarios: &[Scenario], flown: &[Flown], command: &str, sums: &Board) -> String {
     let shown: Vec<Shown<'_>> = scenarios
         .iter()
         .map(|scenario| {
