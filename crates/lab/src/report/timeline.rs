@@ -135,6 +135,7 @@ fn words(setting: Setting) -> String {
         Setting::Timeout { timeout_ms } => format!("{timeout_ms} ms"),
         Setting::Concurrency { limit } => format!("{limit} in flight"),
         Setting::Breaker { phase } => format!("{phase:?}").to_lowercase(),
+        Setting::BreakerThreshold { failure_permille } => format!("opens at {} failures", percent(failure_permille)),
         Setting::KillSwitch { level } => format!("level {level}"),
         Setting::Purge { older_than_ms } => format!("older than {older_than_ms} ms"),
         Setting::Restart { at_once_percent } => format!("{at_once_percent}% at once"),

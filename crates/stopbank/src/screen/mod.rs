@@ -106,6 +106,9 @@ fn setting(setting: model::Setting) -> String {
         S::Timeout { timeout_ms } => format!("{timeout_ms} ms"),
         S::Concurrency { limit } => format!("{limit} in flight"),
         S::Breaker { phase } => format!("{phase:?}").to_lowercase(),
+        S::BreakerThreshold { failure_permille } => {
+            format!("opens at {}% failures", f64::from(failure_permille) / 10.0)
+        }
         S::KillSwitch { level } => format!("level {level}"),
         S::Purge { older_than_ms } => format!("work older than {older_than_ms} ms, answered \"do not retry\""),
         S::Restart { at_once_percent } => format!("{at_once_percent}% at once"),
