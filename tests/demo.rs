@@ -24,8 +24,7 @@ fn with_commands_goodput_falls_and_comes_back() {
     assert_eq!(summary["policy"], "with");
     assert!(healthy > 100.0, "{summary}");
     assert!(number(&summary, "goodput_worst_rps") < 0.8 * healthy, "the fault is felt: {summary}");
-    // Usually it is back at nine tenths within ten seconds; where load was let back in steps, half of it is there by the end.
-    assert!(number(&summary, "goodput_final_rps") > 0.45 * healthy, "it comes back: {summary}");
+    assert!(number(&summary, "goodput_final_rps") >= 0.9 * healthy, "it comes back: {summary}");
     assert!(number(&summary, "time_to_detect_ms") < 12_000.0, "{summary}");
     assert!(number(&summary, "findings") >= 1.0 && number(&summary, "commands") >= 1.0, "{summary}");
     assert_eq!(summary["poison"], 0, "{summary}");
