@@ -7,29 +7,11 @@ use kafka::{Edge, Outgoing, Tail, TailConfig, Topics, Writer, WriterConfig};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::{Running, eventually, lines, python, root, stopbank, succeed, summary};
+use support::{
+    Running, environment, eventually, free_port, go_example, go_subscriber, lines, python, root, stopbank, succeed,
+    summary,
+};
 use telemetry::capture;
-
-/// The environment of a program that works on these topics.
-fn environment(command: &mut Command, broker: &kafka::testing::Broker, topics: &Topics, domain: &str) {
-    command
-        .env("STOPBANK_BROKERS", &broker.connection.brokers)
-        .env("STOPBANK_TRACES_TOPICS", &topics.traces[0])
-        .env("STOPBANK_DOMAIN", domain)
-        .env("STOPBANK_GROUP", domain)
-        .env("STOPBANK_ADMIN_ADDRESS", "127.0.0.1:0")
-        .env("STOPBANK_TELEMETRY_START", "earliest")
-        .env("STOPBANK_TOPICS_CONTROL", &topics.control)
-        .env("STOPBANK_TOPICS_PROPOSALS", &topics.proposals)
-        .env("STOPBANK_TOPICS_FINDINGS", &topics.findings)
-        .env("STOPBANK_TOPICS_REPORTS", &topics.reports)
-        .env("STOPBANK_TOPICS_ORDERS", &topics.orders)
-        .env("STOPBANK_TOPICS_AUDIT", &topics.audit)
-        .env("STOPBANK_TOPICS_JOURNAL", &topics.journal)
-        .env("STOPBANK_TOPICS_SNAPSHOTS", &topics.snapshots)
-        .env("STOPBANK_TOPICS_CLAIMS", &topics.claims)
-        .env("STOPBANK_TOPICS_DEAD_LETTER", &topics.dead_letter);
-}
 
 #[test]
 fn a_cascade_becomes_commands_that_a_stranger_verifies() {
@@ -71,6 +53,16 @@ fn a_cascade_becomes_commands_that_a_stranger_verifies() {
         commands.iter().all(|one| one["reason"]["evidence"].as_array().is_some_and(|all| !all.is_empty())),
         "{in_force}"
     );
+
+    if let Some(subscriber) = go_subscriber() {
+        let mut stranger = Command::new(subscriber);
+        stranger.arg(&broker.connection.brokers).arg(folder.path().join("stopbank.pub"));
+        let mut stranger = Running::start(stranger.args([&domain, &topics.control]));
+        let ids = |line: &serde_json::Value| -> std::collections::BTreeSet<String> {
+            line["in_force"].as_array().unwrap().iter().map(|one| one["id"].to_string()).collect()
+        };
+        stranger.line(Duration::from_secs(30), |line| ids(line).is_superset(&ids(&in_force)));
+    }
 
     let letters = read(broker, &topics.dead_letter);
     assert_eq!(letters.len(), 1, "the poison record is there, with its reason");
@@ -123,7 +115,7 @@ fn sigterm_drains_within_the_stated_time_and_the_page_answers_until_then() {
     broker.create_topic(&topics.traces[0], 2);
     let folder = tempfile::tempdir().unwrap();
     write_cascade(folder.path(), broker, &topics);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let mut run = stopbank(&["run", "--format", "json"]);
     environment(&mut run, broker, &topics, &domain);
     run.env("STOPBANK_ADMIN_ADDRESS", format!("127.0.0.1:{port}")).env("STOPBANK_RUNTIME_SHUTDOWN_TIMEOUT", "10s");
@@ -149,6 +141,13 @@ fn sigterm_drains_within_the_stated_time_and_the_page_answers_until_then() {
     let summary = running.line(Duration::from_secs(15), |line| line["type"] == "summary");
     assert_eq!(summary["ended"], "drained", "{summary}");
     assert!(eventually("it ends", Duration::from_secs(5), || running.0.try_wait().unwrap()).success());
+}
+
+#[test]
+fn the_subscriber_in_go_agrees_with_the_golden_files() {
+    if go_subscriber().is_some() {
+        succeed(Command::new("go").args(["test", "-count=1", "./..."]).current_dir(go_example()));
+    }
 }
 
 /// The shop's cascade of the last minute, written to the telemetry topic; gives the number of spans.

@@ -37,10 +37,12 @@ fn nothing_is_left_half_done() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Every Rust file under `crates/`.
+/// Every Rust file under `crates/` and `examples/`.
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/crates")), &mut found);
+    for folder in ["/crates", "/examples"] {
+        collect(Path::new(&format!("{}{folder}", env!("CARGO_MANIFEST_DIR"))), &mut found);
+    }
     found.sort();
     found
 }

@@ -6,6 +6,7 @@ PARTS = {"service", "operation", "caller", "version", "zone", "share_percent"}
 CLASSES = ["SHEDDABLE", "SHEDDABLE_PLUS", "CRITICAL", "CRITICAL_PLUS"]
 PHASES = ["closed", "ramp", "half_open", "open"]
 SMALLER = {"queue_bound": "work_ms", "retry_budget": "ratio_permille", "timeout": "timeout_ms", "concurrency": "limit",
+           "breaker_threshold": "failure_permille",
            "purge": "older_than_ms", "restart": "at_once_percent", "route": "share_permille"}
 
 

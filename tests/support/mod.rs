@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The program as `cargo test` has built it beside this test (the package `stopbank` has a test of its own for that). Where
@@ -83,9 +84,58 @@ pub fn python() -> Option<PathBuf> {
     script("scripts/python", &["-c", "pass"])
 }
 
+/// A Java with the tests' libraries, or `None` as with [`python`].
+pub fn java() -> Option<PathBuf> {
+    script("scripts/java", &["--version"])
+}
+
 /// The OpenTelemetry Collector, built if need be, or `None` as with [`python`].
 pub fn collector() -> Option<PathBuf> {
     script("scripts/collector", &["fetch"])
+}
+
+/// The example subscriber in Go, built, or `None` as with [`python`].
+pub fn go_subscriber() -> Option<PathBuf> {
+    if Command::new("go").arg("version").output().is_err() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "Go is missing (install golang-go)");
+        eprintln!("SKIPPED: Go is missing (install golang-go)");
+        return None;
+    }
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("subscriber-go");
+    succeed(Command::new("go").args(["build", "-o"]).arg(&built).arg(".").current_dir(go_example()));
+    Some(built)
+}
+
+/// The folder of the example subscriber in Go.
+pub fn go_example() -> PathBuf {
+    root().join("schemas/examples/go")
+}
+
+/// The environment of a program that works on these topics.
+pub fn environment(command: &mut Command, broker: &kafka::testing::Broker, topics: &kafka::Topics, domain: &str) {
+    command
+        .env("STOPBANK_BROKERS", &broker.connection.brokers)
+        .env("STOPBANK_TRACES_TOPICS", &topics.traces[0])
+        .env("STOPBANK_DOMAIN", domain)
+        .env("STOPBANK_GROUP", domain)
+        .env("STOPBANK_ADMIN_ADDRESS", "127.0.0.1:0")
+        .env("STOPBANK_TELEMETRY_START", "earliest")
+        .env("STOPBANK_TOPICS_CONTROL", &topics.control)
+        .env("STOPBANK_TOPICS_PROPOSALS", &topics.proposals)
+        .env("STOPBANK_TOPICS_FINDINGS", &topics.findings)
+        .env("STOPBANK_TOPICS_REPORTS", &topics.reports)
+        .env("STOPBANK_TOPICS_ORDERS", &topics.orders)
+        .env("STOPBANK_TOPICS_AUDIT", &topics.audit)
+        .env("STOPBANK_TOPICS_JOURNAL", &topics.journal)
+        .env("STOPBANK_TOPICS_SNAPSHOTS", &topics.snapshots)
+        .env("STOPBANK_TOPICS_CLAIMS", &topics.claims)
+        .env("STOPBANK_TOPICS_DEAD_LETTER", &topics.dead_letter);
+}
+
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// A script that ends with 3 where its tools are missing.
@@ -103,12 +153,13 @@ fn script(name: &str, arguments: &[&str]) -> Option<PathBuf> {
 }
 
 /// A child process that is killed when the test ends, whatever happens.
-pub struct Running(pub Child);
+pub struct Running(pub Child, Option<Receiver<String>>);
 
 impl Running {
     /// Starts it with its output piped.
     pub fn start(command: &mut Command) -> Running {
-        Running(command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts"))
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
+        Running(child, None)
     }
 
     /// Sends a signal by name, as `kill -NAME` does.
@@ -117,21 +168,25 @@ impl Running {
         assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill starts").success());
     }
 
-    /// Reads its JSON lines until `wanted` says yes, and gives that line; fails after `patience`.
+    /// Reads its next JSON lines until `wanted` says yes, and gives that line; fails after `patience`.
     pub fn line(&mut self, patience: Duration, mut wanted: impl FnMut(&Value) -> bool) -> Value {
-        let (send, receive) = std::sync::mpsc::channel();
-        let output = self.0.stdout.take().expect("its output is piped");
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if send.send(line).is_err() {
-                    break;
+        let output = &mut self.0.stdout;
+        let lines = self.1.get_or_insert_with(|| {
+            let (send, receive) = std::sync::mpsc::channel();
+            let output = output.take().expect("its output is piped");
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    if send.send(line).is_err() {
+                        break;
+                    }
                 }
-            }
+            });
+            receive
         });
         let end = Instant::now() + patience;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let line = receive.recv_timeout(left).expect("the line comes in time");
+            let line = lines.recv_timeout(left).expect("the line comes in time");
             if let Ok(value) = serde_json::from_str::<Value>(&line)
                 && wanted(&value)
             {

@@ -1,4 +1,4 @@
-//! Who may order: the one check before an order reaches the station. Without a token only this machine may, and only from
+//! Who may order, and whose reports count: the one check before either reaches the station. Without a token only this machine may, and only from
 //! a page of this server or a program, so that no foreign web page can order in its reader's name.
 
 use axum::Json;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::server::Shared;
 use crate::station::OrderRefused;
 
-/// Who may order over HTTP.
+/// Who may order, or report, over HTTP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Door {
     /// Only connections from this machine.
@@ -43,7 +43,7 @@ pub(crate) async fn order(
     headers: HeaderMap,
     Json(posted): Json<Posted>,
 ) -> Response {
-    if let Err(why) = may_order(&shared.door, peer.ip(), &headers) {
+    if let Err(why) = may_enter(&shared.door, peer.ip(), &headers) {
         return answer(StatusCode::FORBIDDEN, why);
     }
     if posted.by.trim().is_empty() || posted.by.len() > 200 || posted.note.len() > 2000 {
@@ -72,20 +72,21 @@ fn answer(code: StatusCode, why: &str) -> Response {
     (code, Json(serde_json::json!({ "done": false, "error": why }))).into_response()
 }
 
-/// May a connection from `peer` with these headers order?
-fn may_order(door: &Door, peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
+/// May a connection from `peer` with these headers come in?
+pub(crate) fn may_enter(door: &Door, peer: IpAddr, headers: &HeaderMap) -> Result<(), &'static str> {
     match door {
         Door::Token(token) => {
             let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let shown = shown.strip_prefix("Bearer ").unwrap_or_default();
             same(shown.as_bytes(), token.as_bytes()).then_some(()).ok_or("show the token: `Authorization: Bearer …`")
         }
-        Door::Loopback if !peer.to_canonical().is_loopback() => {
-            Err("without a configured token orders are taken from this machine only; set `admin.token`")
-        }
-        Door::Loopback if !host_is_local(headers) => {
-            Err("the Host header does not name this machine; use http://127.0.0.1, or set `admin.token`")
-        }
+        Door::Loopback if !peer.to_canonical().is_loopback() => Err(
+            "without a configured token this is taken from this machine only; set `admin.token` for orders, `admin.guard_token` for \
+             reports",
+        ),
+        Door::Loopback if !host_is_local(headers) => Err(
+            "the Host header does not name this machine; use http://127.0.0.1, or set `admin.token` (for reports `admin.guard_token`)",
+        ),
         Door::Loopback => Ok(()),
     }
 }
@@ -120,23 +121,23 @@ mod tests {
         let mapped: IpAddr = "::ffff:127.0.0.1".parse().expect("an address");
         let other: IpAddr = "10.0.0.9".parse().expect("an address");
         let here = headers(&[("host", "127.0.0.1:7700")]);
-        assert!(may_order(&Door::Loopback, local, &here).is_ok());
-        assert!(may_order(&Door::Loopback, mapped, &headers(&[("host", "[::1]:7700")])).is_ok());
-        assert!(may_order(&Door::Loopback, other, &here).is_err());
+        assert!(may_enter(&Door::Loopback, local, &here).is_ok());
+        assert!(may_enter(&Door::Loopback, mapped, &headers(&[("host", "[::1]:7700")])).is_ok());
+        assert!(may_enter(&Door::Loopback, other, &here).is_err());
     }
 
     #[test]
     fn a_foreign_name_for_this_machine_is_refused() {
         let local: IpAddr = "127.0.0.1".parse().expect("an address");
-        assert!(may_order(&Door::Loopback, local, &headers(&[("host", "evil.example:7700")])).is_err());
+        assert!(may_enter(&Door::Loopback, local, &headers(&[("host", "evil.example:7700")])).is_err());
     }
 
     #[test]
     fn with_a_token_everybody_who_shows_it_orders() {
         let other: IpAddr = "10.0.0.9".parse().expect("an address");
         let door = Door::Token("night".into());
-        assert!(may_order(&door, other, &headers(&[("authorization", "Bearer night")])).is_ok());
-        assert!(may_order(&door, other, &headers(&[("authorization", "Bearer nigh")])).is_err());
-        assert!(may_order(&door, other, &HeaderMap::new()).is_err());
+        assert!(may_enter(&door, other, &headers(&[("authorization", "Bearer night")])).is_ok());
+        assert!(may_enter(&door, other, &headers(&[("authorization", "Bearer nigh")])).is_err());
+        assert!(may_enter(&door, other, &HeaderMap::new()).is_err());
     }
 }

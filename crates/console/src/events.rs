@@ -21,28 +21,30 @@ const UNDER_WAY: usize = 64;
 
 static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
-struct Seat;
+/// One of a bounded number of listeners.
+pub(crate) struct Seat(&'static AtomicUsize);
 
 impl Seat {
-    fn take() -> Option<Seat> {
-        let taken = LISTENERS.fetch_add(1, Ordering::Relaxed) < LISTENERS_MAX;
-        let seat = Seat;
-        taken.then_some(seat)
+    /// A seat among `max`, if one is free.
+    pub(crate) fn take(taken: &'static AtomicUsize, max: usize) -> Option<Seat> {
+        let is_free = taken.fetch_add(1, Ordering::Relaxed) < max;
+        let seat = Seat(taken);
+        is_free.then_some(seat)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        LISTENERS.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 pub(crate) async fn events(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let Some(seat) = Seat::take() else {
+    let Some(seat) = Seat::take(&LISTENERS, LISTENERS_MAX) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many listeners; read /findings and /commands").into_response();
     };
-    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse::<u64>().ok());
-    let mut next = seen.map_or_else(|| shared.station.events(u64::MAX).next, |id| id.saturating_add(1));
+    let mut next =
+        last_event_id(&headers).map_or_else(|| shared.station.events(u64::MAX).next, |id| id.saturating_add(1));
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Sent, Infallible>>(UNDER_WAY);
     tokio::spawn(async move {
         let _seat = seat;
@@ -58,6 +60,11 @@ pub(crate) async fn events(State(shared): State<Shared>, headers: HeaderMap) -> 
         }
     });
     Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default()).into_response()
+}
+
+/// What a listener that comes back has seen last.
+pub(crate) fn last_event_id(headers: &HeaderMap) -> Option<u64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
 }
 
 fn sent(at: u64, event: &Event) -> Sent {

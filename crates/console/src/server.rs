@@ -11,10 +11,22 @@ use tokio::sync::watch;
 
 use crate::door::{self, Door};
 use crate::station::Station;
-use crate::{events, page, read};
+use crate::{control, events, page, read};
 
 /// An order is a few lines.
 const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Reports are small, but several may come at once.
+const REPORTS_BYTES_MAX: usize = 256 * 1024;
+
+/// Who may come in where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doors {
+    /// Whose orders are taken.
+    pub orders: Door,
+    /// Whose guards' reports are taken.
+    pub reports: Door,
+}
 
 /// Why the console does not run.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +49,7 @@ pub enum ConsoleError {
 pub(crate) struct Shared {
     pub(crate) station: Arc<dyn Station>,
     pub(crate) door: Arc<Door>,
+    pub(crate) guards: Arc<Door>,
     stop: Arc<AtomicBool>,
 }
 
@@ -76,7 +89,7 @@ impl Drop for Server {
 ///
 /// # Errors
 /// If the address cannot be listened on, or the thread not be started.
-pub fn serve(address: SocketAddr, door: Door, station: Arc<dyn Station>) -> Result<Server, ConsoleError> {
+pub fn serve(address: SocketAddr, doors: Doors, station: Arc<dyn Station>) -> Result<Server, ConsoleError> {
     let listen = |source| ConsoleError::Listen { address, source };
     let listener = TcpListener::bind(address).map_err(listen)?;
     listener.set_nonblocking(true).map_err(listen)?;
@@ -84,7 +97,8 @@ pub fn serve(address: SocketAddr, door: Door, station: Arc<dyn Station>) -> Resu
     let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ConsoleError::Start)?;
     let stop = Arc::new(AtomicBool::new(false));
     let (stopped, mut stopping) = watch::channel(());
-    let router = router(Shared { station, door: Arc::new(door), stop: stop.clone() });
+    let router =
+        router(Shared { station, door: Arc::new(doors.orders), guards: Arc::new(doors.reports), stop: stop.clone() });
     let run = move || {
         reactor.block_on(async move {
             tokio::select! {
@@ -122,7 +136,9 @@ fn router(shared: Shared) -> Router {
         .route("/metrics", get(read::metrics))
         .route("/health/livez", get(read::livez))
         .route("/health/readyz", get(read::readyz))
+        .route("/control", get(control::control))
         .route("/orders", post(door::order))
+        .route("/reports", post(control::reports).layer(DefaultBodyLimit::max(REPORTS_BYTES_MAX)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(shared)
 }

@@ -1,8 +1,10 @@
 //! What the console shows and whom it asks: one trait, implemented by whoever runs the pipeline. Every method returns at
-//! once with the latest published state, except [`Station::order`], which waits for the engine's answer.
+//! once with the latest published state, except [`Station::order`], which waits for the engine's answer, and
+//! [`Station::report`], which waits for room.
 
-use model::{Command, Finding, GraphView, Mode, Order};
+use model::{Command, Finding, GraphView, GuardReport, Mode, Order};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A command that is in force, or a proposal that stands.
@@ -66,6 +68,36 @@ pub struct Events {
     pub events: Vec<(u64, Event)>,
 }
 
+/// A record of the control topic as it lies there, so that whoever reads it over HTTP can verify the signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlRecord {
+    /// The record's key.
+    pub key: String,
+    /// Its headers; of two of one name the last.
+    pub headers: BTreeMap<String, String>,
+    /// The value's exact text.
+    pub value: String,
+    /// The broker's timestamp, Unix milliseconds: leases count from it.
+    pub timestamp_ms: u64,
+}
+
+/// The control topic from some place on: of each key the newest record only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// Where to go on.
+    pub next: u64,
+    /// Records with their place in the topic, in its order.
+    pub records: Vec<(u64, Arc<ControlRecord>)>,
+}
+
+/// Why something cannot be had or taken at the moment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}; try again")]
+pub struct Away {
+    /// What is known of it.
+    pub why: String,
+}
+
 /// Why an order was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderRefused {
@@ -105,6 +137,16 @@ pub trait Station: Send + Sync + 'static {
     fn pulses(&self) -> Vec<Pulse>;
     /// What happened since `next` (0 is everything that is still kept).
     fn events(&self, next: u64) -> Events;
+    /// The control topic from place `next` on (0 is all of it).
+    ///
+    /// # Errors
+    /// While the topic's state has not been read to its end yet.
+    fn control(&self, next: u64) -> Result<Control, Away>;
+    /// Hands guards' reports on to the reports topic. May wait a moment for room.
+    ///
+    /// # Errors
+    /// If there is no room, or no broker.
+    fn report(&self, reports: Vec<GuardReport>) -> Result<(), Away>;
     /// Hands an order to the engine and waits until its effects are on the topics.
     ///
     /// # Errors

@@ -2,10 +2,11 @@
 
 mod fake;
 
-use console::{Door, Server, serve};
+use console::{ControlRecord, Door, Doors, Server, serve};
 use fake::Fake;
 use model::OrderKind;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 fn start(door: Door) -> (Server, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
-    let server = serve("127.0.0.1:0".parse().expect("an address"), door, fake.clone()).expect("a free port");
+    let doors = Doors { orders: door.clone(), reports: door };
+    let server = serve("127.0.0.1:0".parse().expect("an address"), doors, fake.clone()).expect("a free port");
     (server, fake)
 }
 
@@ -31,7 +33,11 @@ fn get(server: &Server, path: &str) -> (u16, String) {
 }
 
 fn post(server: &Server, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
-    let request = agent().post(format!("http://{}/orders", server.address()));
+    post_to(server, "/orders", headers, body)
+}
+
+fn post_to(server: &Server, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
+    let request = agent().post(format!("http://{}{path}", server.address()));
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let mut answer = request.send(body).expect("an answer");
     let text = answer.body_mut().read_to_string().expect("text");
@@ -116,6 +122,56 @@ fn events_stream_from_where_the_listener_was() {
     let lines = BufReader::new(stream).lines().map_while(Result::ok);
     let data = lines.filter(|line| line.starts_with("data:")).take(1).collect::<String>();
     assert!(data.contains(r#""type":"finding""#) && data.contains("payment"), "{data}");
+}
+
+fn command(place: u64, key: &str, value: &str) -> (u64, Arc<ControlRecord>) {
+    let headers = BTreeMap::from([("ce_keyid".to_owned(), "ab".to_owned())]);
+    (place, Arc::new(ControlRecord { key: key.into(), headers, value: value.into(), timestamp_ms: 7 }))
+}
+
+/// Opens the control topic's stream, as a guard that has seen everything up to `seen`.
+fn follow(server: &Server, seen: Option<u64>) -> impl Iterator<Item = String> {
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    let seen = seen.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
+    stream.write_all(format!("GET /control HTTP/1.1\r\nhost: localhost\r\n{seen}\r\n").as_bytes()).expect("a request");
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    lines.filter(|line| ["event:", "id:", "data:"].iter().any(|name| line.starts_with(name)))
+}
+
+#[test]
+fn the_control_topic_is_streamed_state_first_and_then_every_change_as_it_lies_there() {
+    let (server, fake) = start(Door::Loopback);
+    let value = r#"{"id": "c",  "knob":"purge"}"#;
+    *fake.control.lock().expect("no panic") =
+        vec![command(3, "shop/cart/purge", value), command(5, "shop/web/admission", "{}")];
+    let mut lines = follow(&server, None);
+    let state: Vec<String> = lines.by_ref().take(8).collect();
+    assert_eq!((state[0].as_str(), state[1].as_str()), ("id: 3", "event: command"), "{state:?}");
+    let record: ControlRecord = serde_json::from_str(state[2].trim_start_matches("data: ")).expect("JSON");
+    assert_eq!((record.value.as_str(), record.timestamp_ms, record.headers["ce_keyid"].as_str()), (value, 7, "ab"));
+    assert_eq!(state[6..], ["event: caught_up", "data: {}"]);
+    fake.control.lock().expect("no panic").push(command(9, "shop/web/admission", "[]"));
+    assert!(lines.by_ref().take(3).any(|line| line == "id: 9"), "a change follows");
+    let again: Vec<String> = follow(&server, Some(5)).take(3).collect();
+    assert!(again.iter().any(|line| line == "id: 9"), "whoever comes back goes on where it was: {again:?}");
+    let lost: Vec<String> = follow(&server, Some(99)).take(3).collect();
+    assert!(lost.iter().any(|line| line == "id: 3"), "a place that is not there yet is one of another topic: {lost:?}");
+}
+
+#[test]
+fn reports_of_guards_reach_the_station_one_by_one_or_together() {
+    let (server, fake) = start(Door::Token("guards".into()));
+    let report = r#"{"service":"cart","instance":"1","at_ms":1,"queued":0,"queue_delay_ms":0,"in_flight":2,"workers":4,
+        "admitted":[0,0,9,0],"shed":[1,0,0,0],"completed":9,"expired":0,"retries_refused":0}"#;
+    let token = ("authorization", "Bearer guards");
+    assert_eq!(post_to(&server, "/reports", &[JSON], report).0, 403);
+    assert_eq!(post_to(&server, "/reports", &[token, ("content-type", "text/plain")], report).0, 415);
+    assert_eq!(post_to(&server, "/reports", &[token, JSON], r#"{"service":7}"#).0, 400);
+    assert_eq!(post_to(&server, "/reports", &[token, JSON], report).0, 202);
+    assert_eq!(post_to(&server, "/reports", &[token, JSON], &format!("[{report},{report}]")).0, 202);
+    let taken = fake.reports.lock().expect("no panic");
+    assert_eq!((taken.len(), taken[0].service.as_str(), taken[0].admitted[2]), (3, "cart", 9));
 }
 
 #[test]

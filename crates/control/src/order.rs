@@ -85,8 +85,8 @@ impl OrderGate {
         }
     }
 
-    /// Takes an order, or says why not. Every order needs the operator's role, but `disarm` only any key that is valid
-    /// now: stopping is always allowed.
+    /// Takes an order, or says why not. Every order needs the operator's role, but those that stop the engine only
+    /// any key that is valid now.
     ///
     /// # Errors
     /// See [`OrderRefusal`].
@@ -96,11 +96,11 @@ impl OrderGate {
         if record.key != order_key(&self.domain, &order.id) {
             return Err(OrderRefusal::WrongDomain { key: record.key.clone(), domain: self.domain.clone() });
         }
-        let disarms = order.kind == OrderKind::Disarm;
+        let stops = order.kind.stops();
         if !key.valid_at(now_ms) {
             return Err(KeyError::WrongTime.into());
         }
-        if !disarms && !key.roles.contains(&Role::Operator) {
+        if !stops && !key.roles.contains(&Role::Operator) {
             return Err(KeyError::WrongRole.into());
         }
         let target = match &order.kind {
@@ -111,7 +111,7 @@ impl OrderGate {
             return Err(KeyError::WrongTarget.into());
         }
         let apart_ms = now_ms.abs_diff(order.at_ms);
-        if apart_ms > ORDER_AGE_MAX_MS || (order.at_ms <= self.forgotten_ms && !disarms) {
+        if apart_ms > ORDER_AGE_MAX_MS || (order.at_ms <= self.forgotten_ms && !stops) {
             return Err(OrderRefusal::WrongTime { id: order.id, apart_ms, max_ms: ORDER_AGE_MAX_MS });
         }
         if self.taken.contains_key(&order.id) {

@@ -19,7 +19,7 @@ mod usage;
 pub use gates::Telemetry;
 pub use guards::Guards;
 pub use identity::{Incident, command_id};
-pub use ledger::{Hold, Key, Lease, Ledger, Outcome, Over, Phase, Room, Running, Sent};
+pub use ledger::{Hold, Key, Lease, Ledger, Outcome, Over, Phase, Room, Running, Sent, StandDown};
 pub use look::{coverage, look};
 pub use order::{Stage, sending, stage};
 pub use picture::{EdgeFacts, FlowFacts, Picture, ServiceFacts};

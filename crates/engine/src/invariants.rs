@@ -2,7 +2,7 @@
 
 use crate::{Effect, Engine};
 use decide::guards::carrier_of;
-use decide::{gates, shed};
+use decide::{StandDown, gates, shed};
 use model::{Command, Knob, Mode, Signature};
 use std::collections::BTreeSet;
 
@@ -25,7 +25,11 @@ pub const ALL: &[Invariant] = &[
         holds: one_writer,
     },
     Invariant { id: "E2", sentence: "no command without a finding, or a person, behind it", holds: with_reason },
-    Invariant { id: "E3", sentence: "while disarmed nothing is in force and only releases are sent", holds: disarmed },
+    Invariant {
+        id: "E3",
+        sentence: "while disarmed nothing is in force and only releases are sent; while frozen or ramped down nothing begins",
+        holds: disarmed,
+    },
     Invariant {
         id: "E4",
         sentence: "admission sheds CRITICAL_PLUS only with a person's approval",
@@ -63,6 +67,13 @@ fn with_reason(_: &Engine, effects: &[Effect]) -> bool {
 }
 
 fn disarmed(engine: &Engine, effects: &[Effect]) -> bool {
+    if engine.ledger().standing_down() != StandDown::Released {
+        let stands = |command: &Command| {
+            let key = (command.target.clone(), command.knob);
+            engine.ledger().leases().contains_key(&key) || engine.ledger().holds().contains_key(&key)
+        };
+        return commands(effects).all(|command| command.setting.is_none() || stands(command));
+    }
     engine.disarmed_by().is_none()
         || (engine.commands().is_empty()
             && engine.ledger().holds().is_empty()

@@ -1,7 +1,8 @@
 //! The graph as people see it, without judgement: whoever has learned what is normal fills in the thresholds.
 
 use crate::Graph;
-use model::{EdgeView, GraphView, ServiceView, Threshold};
+use model::{Criticality, EdgeView, FlowView, GraphView, NameId, ServiceView, Threshold};
+use std::collections::BTreeMap;
 
 impl Graph {
     /// All services and edges, sorted by name. Thresholds carry the value only; capacity, queue delay and coverage are
@@ -32,7 +33,38 @@ impl Graph {
             coverage: self.completeness(),
             services,
             edges,
+            flows: self.flow_views(),
         }
+    }
+
+    /// Flows with their cohorts added up.
+    fn flow_views(&self) -> Vec<FlowView> {
+        #[derive(Default)]
+        struct Sum {
+            offered_rps: f64,
+            good_rps: f64,
+            visits_rps: BTreeMap<NameId, f64>,
+        }
+        let mut sums: BTreeMap<(NameId, NameId, Criticality), Sum> = BTreeMap::new();
+        for (key, flow) in self.flows() {
+            let sum = sums.entry((key.entry, key.operation, key.criticality)).or_default();
+            sum.offered_rps += flow.requests_rps();
+            sum.good_rps += flow.good_rps();
+            for (service, rps) in flow.visits_rps() {
+                *sum.visits_rps.entry(service).or_default() += rps;
+            }
+        }
+        let view = |((entry, operation, criticality), sum): (_, Sum)| {
+            let mut visits_rps: Vec<(String, f64)> =
+                sum.visits_rps.into_iter().map(|(service, rps)| (self.name(service), rps)).collect();
+            visits_rps.sort_by(|a, b| a.0.cmp(&b.0));
+            let Sum { offered_rps, good_rps, .. } = sum;
+            let (entry, operation) = (self.name(entry), self.name(operation));
+            FlowView { entry, operation, criticality, offered_rps, good_rps, visits_rps }
+        };
+        let mut flows: Vec<FlowView> = sums.into_iter().map(view).collect();
+        flows.sort_by(|a, b| (&a.entry, &a.operation, a.criticality).cmp(&(&b.entry, &b.operation, b.criticality)));
+        flows
     }
 
     fn edge_view(&self, id: model::EdgeId, edge: &crate::Edge) -> EdgeView {

@@ -89,6 +89,8 @@ enum PlainOrderKind {
     Refuse { command: String },
     Hold { target: Target, setting: Setting, ttl_ms: u32 },
     Release { target: Target, knob: Knob },
+    Freeze,
+    RampDown,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -43,6 +43,18 @@ pub enum OrderKind {
         /// Which knob.
         knob: Knob,
     },
+    /// What is in force stays as it is and nothing changes any more, until armed or disarmed; at most for as long as
+    /// leases may be held without evidence, then it is ramped down.
+    Freeze,
+    /// What is in force is let go step by step, and nothing new is sent until armed again.
+    RampDown,
+}
+
+impl OrderKind {
+    /// Does it stop the engine? Stopping is always allowed, to whoever holds a valid key.
+    pub fn stops(&self) -> bool {
+        matches!(self, OrderKind::Disarm | OrderKind::Freeze | OrderKind::RampDown)
+    }
 }
 
 /// A verified order, as it enters the engine.

@@ -42,6 +42,36 @@ impl Target {
     pub fn edge(caller: &str, callee: &str) -> Target {
         Target { caller: Some(caller.to_owned()), ..Target::service(callee) }
     }
+
+    /// Reads what [`Target`] prints: `[caller->]service[:operation][@version=…][@zone=…][@share=…]`; `None` if it names no
+    /// service or a share that is no percentage. A service whose own name holds `:` or `->` cannot be written so.
+    pub fn parse(text: &str) -> Option<Target> {
+        let mut target = Target::default();
+        let mut rest = text;
+        while let Some((before, narrowing)) = rest.rsplit_once('@') {
+            match narrowing.split_once('=') {
+                Some(("version", version)) if !version.is_empty() => target.version = Some(version.to_owned()),
+                Some(("zone", zone)) if !zone.is_empty() => target.zone = Some(zone.to_owned()),
+                Some(("share", share)) => {
+                    target.share_percent = Some(share.parse().ok().filter(|share| *share <= 100)?)
+                }
+                _ => break,
+            }
+            rest = before;
+        }
+        if let Some((caller, callee)) = rest.split_once("->") {
+            target.caller = Some(caller.to_owned()).filter(|caller| !caller.is_empty());
+            target.caller.as_ref()?;
+            rest = callee;
+        }
+        let (service, operation) = match rest.split_once(':') {
+            Some((service, operation)) => (service, Some(operation.to_owned()).filter(|name| !name.is_empty())),
+            None => (rest, None),
+        };
+        target.service = service.to_owned();
+        target.operation = operation;
+        (!service.is_empty()).then_some(target)
+    }
 }
 
 /// `caller->service:operation@version=…@zone=…@share=…`, the middle part of a command's record key.
@@ -64,5 +94,26 @@ impl fmt::Display for Target {
             write!(out, "@share={share}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_read_again() {
+        let narrowed = Target {
+            version: Some("1.2".into()),
+            zone: Some("b".into()),
+            share_percent: Some(10),
+            ..Target::operation("front", "GET /a:b@c")
+        };
+        for target in [Target::service("cart"), Target::edge("front", "cart"), narrowed] {
+            assert_eq!(Target::parse(&target.to_string()), Some(target));
+        }
+        for wrong in ["", "->cart", ":op", "cart@share=101", "cart@share=x"] {
+            assert_eq!(Target::parse(wrong), None, "{wrong}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The live graph as people and the console see it.
 
-use crate::{EdgeKind, Interval};
+use crate::{Criticality, EdgeKind, Interval};
 use serde::{Deserialize, Serialize};
 
 /// A learned threshold beside the value that it judges.
@@ -68,6 +68,23 @@ pub struct EdgeView {
     pub failed_total: u64,
 }
 
+/// What enters the fleet at one operation with one criticality, and what it uses inside. Cohorts are added up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowView {
+    /// The service at which it enters.
+    pub entry: String,
+    /// The operation at which it enters.
+    pub operation: String,
+    /// What the requests are worth.
+    pub criticality: Criticality,
+    /// Requests per second.
+    pub offered_rps: f64,
+    /// Requests per second that succeed.
+    pub good_rps: f64,
+    /// Visits per second to each service that it uses, sorted by name.
+    pub visits_rps: Vec<(String, f64)>,
+}
+
 /// The whole live graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GraphView {
@@ -83,4 +100,7 @@ pub struct GraphView {
     pub services: Vec<ServiceView>,
     /// Edges, sorted by caller and callee.
     pub edges: Vec<EdgeView>,
+    /// Flows, sorted by entry, operation and criticality: only they say whom a refusal hits.
+    #[serde(default)]
+    pub flows: Vec<FlowView>,
 }

@@ -23,6 +23,7 @@ mod metrics;
 mod mind;
 mod news;
 mod pipeline;
+mod relay;
 mod replay;
 mod scribe;
 mod signals;
@@ -40,6 +41,7 @@ pub use config::{Beginning, Broker, Ending, PipelineConfig};
 pub use journal::{JournalError, journal_inputs};
 pub use metrics::ServiceGraph;
 pub use pipeline::{Handle, OrderError, Pipeline, Remote, RuntimeError};
+pub use relay::{Changes, Relay, Relayed};
 pub use replay::{Replay, ReplayConfig, ReplayCounts, Replayed};
 pub use snapshot::{SnapshotFlaw, newest_snapshot};
 pub use state::{

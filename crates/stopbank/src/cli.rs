@@ -3,6 +3,7 @@
 use crate::config::Length;
 use crate::print::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::{Criticality, Knob, Target};
 use std::path::PathBuf;
 
 /// Stops cascading failures in fleets of services.
@@ -46,6 +47,18 @@ pub(crate) enum Command {
     Lab(Lab),
     /// Rank the likely origins of what began at a given time in a capture.
     Rank(Rank),
+    /// Refuse the least important requests of a service by hand, after showing who would be hit.
+    Shed(Shed),
+    /// Let go of what is in force, by hand or by the engine.
+    Release(Release),
+    /// Stop the engine: release everything at once, step by step, or freeze it.
+    Disarm(Disarm),
+    /// Let the engine command again, as far as its mode allows.
+    Arm(Arm),
+    /// Carry out a proposed command.
+    Approve(Verdict),
+    /// Release a command, or drop a proposal, for the rest of its incident.
+    Refuse(Verdict),
     /// Print the records of one of stopbank's topics as JSON lines.
     Tap(Tap),
     /// Make a key pair for signing.
@@ -261,6 +274,97 @@ pub(crate) struct Rank {
     pub(crate) labels: Option<PathBuf>,
 }
 
+/// What every order of a person needs.
+#[derive(Debug, Args)]
+pub(crate) struct ByHand {
+    /// The configuration; without it the environment alone must do.
+    #[arg(long, short, env = "STOPBANK_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Instead of the configuration's brokers.
+    #[arg(long)]
+    pub(crate) brokers: Option<String>,
+    /// Instead of the configuration's admin address.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) admin: Option<String>,
+    /// Sign with this private key (`stopbank keygen --role operator`) and write to the orders topic; without it the order
+    /// is posted to the admin address.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Who orders.
+    #[arg(long, env = "USER", default_value = "operator")]
+    pub(crate) by: String,
+    /// Why, for the audit trail.
+    #[arg(long, default_value = "")]
+    pub(crate) note: String,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shed {
+    /// [caller->]service[:operation][@version=…][@zone=…][@share=…]
+    #[arg(value_parser = target)]
+    pub(crate) target: Target,
+    /// Refuse every class below this one: SHEDDABLE_PLUS, CRITICAL or CRITICAL_PLUS.
+    #[arg(long, value_name = "CLASS", value_parser = class)]
+    pub(crate) below: Criticality,
+    /// For how long.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) duration: Length,
+    /// Show who would be hit, and order nothing.
+    #[arg(long)]
+    pub(crate) preview: bool,
+    #[command(flatten)]
+    pub(crate) hand: ByHand,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["target", "all"]))]
+pub(crate) struct Release {
+    /// Everything in force on this target.
+    #[arg(value_parser = target)]
+    pub(crate) target: Option<Target>,
+    /// Everything in force.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only this knob, for example admission.
+    #[arg(long, value_parser = knob)]
+    pub(crate) knob: Option<Knob>,
+    #[command(flatten)]
+    pub(crate) hand: ByHand,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("how").args(["freeze", "ramp", "now"]))]
+pub(crate) struct Disarm {
+    /// What is in force stays as it is; nothing new, nothing changes.
+    #[arg(long)]
+    pub(crate) freeze: bool,
+    /// What is in force is let go step by step.
+    #[arg(long)]
+    pub(crate) ramp: bool,
+    /// What is in force is released at once (the default).
+    #[arg(long)]
+    pub(crate) now: bool,
+    #[command(flatten)]
+    pub(crate) hand: ByHand,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Arm {
+    #[command(flatten)]
+    pub(crate) hand: ByHand,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verdict {
+    /// The command's id, as the proposals topic and the console show it.
+    pub(crate) command: String,
+    #[command(flatten)]
+    pub(crate) hand: ByHand,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TapTopic {
     Control,
@@ -333,6 +437,22 @@ pub(crate) struct Completions {
 fn policy(text: &str) -> Result<lab::Policy, String> {
     let known = || lab::Policy::all().map(lab::Policy::as_str).collect::<Vec<_>>().join(", ");
     lab::Policy::parse(text).ok_or_else(|| format!("write one of {}", known()))
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    Target::parse(text).ok_or_else(|| "write [caller->]service[:operation][@version=…][@zone=…][@share=…]".into())
+}
+
+fn class(text: &str) -> Result<Criticality, String> {
+    match Criticality::parse(text) {
+        Some(Criticality::Sheddable) => Err("nothing is below SHEDDABLE".into()),
+        Some(class) => Ok(class),
+        None => Err("write SHEDDABLE_PLUS, CRITICAL or CRITICAL_PLUS".into()),
+    }
+}
+
+fn knob(text: &str) -> Result<Knob, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
 }
 
 fn rate(text: &str) -> Result<Rate, String> {

@@ -1,30 +1,49 @@
 //! The admin address: the console over a running pipeline.
 
 use crate::exit::Failure;
-use console::{Door, Event, Events, Health, OrderRefused, Pulse, Server, Standing, Station, Status};
-use model::{Finding, GraphView, Order};
-use runtime::{OrderError, Remote, State};
+use console::{
+    Away, Control, ControlRecord, Door, Doors, Event, Events, Health, OrderRefused, Pulse, Server, Standing, Station,
+    Status,
+};
+use kafka::{Connection, Topics};
+use model::{Finding, GraphView, GuardReport, Order};
+use runtime::{OrderError, Relay, Relayed, Remote, State};
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Serves the console of `pipeline` on `address`; orders need `token` if it is not empty.
+/// Where the console listens, who may come in, and the topics that it relays.
+pub(crate) struct Admin<'a> {
+    pub(crate) address: &'a str,
+    /// Orders need it, if it is not empty.
+    pub(crate) token: &'a str,
+    /// Guards' reports need it, if it is not empty.
+    pub(crate) guard_token: &'a str,
+    pub(crate) connection: Connection,
+    pub(crate) topics: Topics,
+}
+
+/// Serves the console of `pipeline`.
 ///
 /// # Errors
 /// When the address cannot be listened on.
-pub(crate) fn start(address: &str, token: &str, pipeline: Remote) -> Result<Server, Failure> {
+pub(crate) fn start(admin: &Admin<'_>, pipeline: Remote) -> Result<Server, Failure> {
+    let address = admin.address;
     let resolved =
         address.to_socket_addrs().map_err(|error| Failure::usage(format!("admin.address {address}: {error}")))?;
     let resolved = resolved.into_iter().next().ok_or_else(|| Failure::usage(format!("{address} is no address")))?;
-    let door = if token.is_empty() { Door::Loopback } else { Door::Token(token.to_owned()) };
-    let desk = Desk { state: pipeline.state(), pipeline };
-    console::serve(resolved, door, Arc::new(desk)).map_err(Failure::job)
+    let door = |token: &str| if token.is_empty() { Door::Loopback } else { Door::Token(token.to_owned()) };
+    let doors = Doors { orders: door(admin.token), reports: door(admin.guard_token) };
+    let state = pipeline.state();
+    let relay = Relay::start(admin.connection.clone(), &admin.topics, &state.domain)?;
+    console::serve(resolved, doors, Arc::new(Desk { state, pipeline, relay })).map_err(Failure::job)
 }
 
 /// The pipeline, as the console sees it.
 struct Desk {
     state: Arc<State>,
     pipeline: Remote,
+    relay: Relay,
 }
 
 impl Station for Desk {
@@ -84,6 +103,24 @@ impl Station for Desk {
         };
         let events = happened.items.into_iter().map(|(place, one)| (place, event(one))).collect();
         Events { next: happened.next, events }
+    }
+
+    fn control(&self, next: u64) -> Result<Control, Away> {
+        let changes = self.relay.since(next);
+        let changes = changes.ok_or_else(|| Away { why: "the control topic has not been read yet".to_owned() })?;
+        // What is no text was not written by a stopbank, and would not verify.
+        let record = |(place, relayed): (u64, Arc<Relayed>)| {
+            let Relayed { record, timestamp_ms } = &*relayed;
+            let value = String::from_utf8(record.value.clone()).ok()?;
+            let headers = record.headers.iter().cloned().collect();
+            let record = ControlRecord { key: record.key.clone(), headers, value, timestamp_ms: *timestamp_ms };
+            Some((place, Arc::new(record)))
+        };
+        Ok(Control { next: changes.next, records: changes.records.into_iter().filter_map(record).collect() })
+    }
+
+    fn report(&self, reports: Vec<GuardReport>) -> Result<(), Away> {
+        self.relay.report(&reports).map_err(|error| Away { why: error.to_string() })
     }
 
     fn order(&self, order: Order) -> Result<(), OrderRefused> {

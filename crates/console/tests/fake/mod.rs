@@ -1,9 +1,9 @@
 //! A station with a made-up incident, for looking at the console without a pipeline.
 
-use console::{Event, Events, Health, OrderRefused, Pulse, Standing, Station, Status};
+use console::{Away, Control, ControlRecord, Event, Events, Health, OrderRefused, Pulse, Standing, Station, Status};
 use model::{
-    Command, CommandId, Criticality, EdgeView, Evidence, Finding, FindingId, FindingState, GraphView, Interval, Knob,
-    Mode, Order, OrderKind, Reason, ServiceView, Setting, Signature, Target, Threshold,
+    Command, CommandId, Criticality, EdgeView, Evidence, Finding, FindingId, FindingState, FlowView, GraphView,
+    GuardReport, Interval, Knob, Mode, Order, OrderKind, Reason, ServiceView, Setting, Signature, Target, Threshold,
 };
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +15,10 @@ pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 pub(crate) struct Fake {
     /// Orders that were taken.
     pub(crate) orders: Mutex<Vec<Order>>,
+    /// Reports that were taken.
+    pub(crate) reports: Mutex<Vec<GuardReport>>,
+    /// The control topic: place and record.
+    pub(crate) control: Mutex<Vec<(u64, Arc<ControlRecord>)>>,
 }
 
 fn threshold(value: f64, normal: f64, limit: f64) -> Threshold {
@@ -86,6 +90,14 @@ pub(crate) fn graph() -> GraphView {
                 ..edge("cart", "redis", 700.0, 0.0, 2.0)
             },
         ],
+        flows: vec![FlowView {
+            entry: "frontend".into(),
+            operation: "POST /checkout".into(),
+            offered_rps: 310.0,
+            good_rps: 180.0,
+            visits_rps: vec![("checkout".into(), 310.0), ("payment".into(), 520.0)],
+            ..FlowView::default()
+        }],
     }
 }
 
@@ -178,6 +190,18 @@ impl Station for Fake {
     fn events(&self, next: u64) -> Events {
         let all = [(1, Event::Finding(Box::new(finding())))];
         Events { next: 2, events: all.into_iter().filter(|(at, _)| *at >= next).collect() }
+    }
+
+    fn control(&self, next: u64) -> Result<Control, Away> {
+        let away = |_| Away { why: "broken".into() };
+        let records = self.control.lock().map_err(away)?;
+        let end = records.last().map_or(0, |(place, _)| place + 1);
+        Ok(Control { next: end, records: records.iter().filter(|(place, _)| *place >= next).cloned().collect() })
+    }
+
+    fn report(&self, reports: Vec<GuardReport>) -> Result<(), Away> {
+        self.reports.lock().map_err(|_| Away { why: "broken".into() })?.extend(reports);
+        Ok(())
     }
 
     fn order(&self, order: Order) -> Result<(), OrderRefused> {

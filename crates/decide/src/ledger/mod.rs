@@ -1,17 +1,20 @@
 //! What is in force: leases, what people hold, and what is over. The only memory of this crate.
 //!
 //! Three entrances: [`Ledger::consider`] for a fresh window, [`Ledger::tick`] for time, [`Ledger::order`] for people. Each
-//! ends in the same settlement, which sends what is due. Invariant: one lease per (target, knob); none while disarmed.
+//! ends in the same settlement, which sends what is due. Invariant: one lease per (target, knob); while disarmed none
+//! but what a gentle stop has not let go of yet.
 
 mod consider;
 mod lease;
 mod orders;
 mod recover;
 mod settle;
+mod stand_down;
 mod steps;
 mod trial;
 
 pub use lease::{Hold, Key, Lease, Phase, Sent};
+pub use stand_down::StandDown;
 pub use trial::Room;
 
 use crate::gates::Telemetry;
@@ -79,6 +82,7 @@ pub struct Ledger {
     guards: Guards,
     mode_set: Option<Mode>,
     disarmed_by: Option<String>,
+    standing_down: StandDown,
     services_total: u32,
     entry_rps: f64,
     sequence: u64,
@@ -150,6 +154,11 @@ impl Ledger {
     /// Who disarmed the engine; `None` while it is armed.
     pub fn disarmed_by(&self) -> Option<&str> {
         self.disarmed_by.as_deref()
+    }
+
+    /// How a disarmed engine treats what was in force.
+    pub fn standing_down(&self) -> StandDown {
+        self.standing_down
     }
 
     /// How many services the graph knew in the last window that was considered.

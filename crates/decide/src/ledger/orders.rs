@@ -1,6 +1,6 @@
 //! People's orders. They overtake everything: one order, one settlement, all its effects at once.
 
-use super::{Hold, Key, Ledger, Outcome, Over, REMEMBERED_MAX};
+use super::{Hold, Key, Ledger, Outcome, Over, REMEMBERED_MAX, StandDown};
 use crate::identity::hold_id;
 use crate::policy::Policy;
 use model::{
@@ -25,6 +25,8 @@ impl Ledger {
             OrderKind::Refuse { command } => self.refuse(order, &CommandId(command.clone()), policy),
             OrderKind::Hold { target, setting, ttl_ms } => self.hold(order, target, *setting, *ttl_ms, policy),
             OrderKind::Release { target, knob } => self.let_go(order, target, *knob, policy),
+            OrderKind::Freeze => self.freeze(order, policy),
+            OrderKind::RampDown => self.ramp_down(order, policy),
         }
     }
 
@@ -43,11 +45,13 @@ impl Ledger {
         self.incidents.clear();
         self.approved.clear();
         self.disarmed_by = Some(order.by.clone());
+        self.standing_down = StandDown::Released;
         out
     }
 
     fn arm(&mut self, order: &Order) -> Vec<Outcome> {
         self.disarmed_by = None;
+        self.standing_down = StandDown::Released;
         vec![self.ordered(
             order,
             AuditKind::Mode,
@@ -160,7 +164,7 @@ impl Ledger {
         }
     }
 
-    fn hold_command(&mut self, key: &Key, hold: &Hold, policy: &Policy) -> Command {
+    pub(super) fn hold_command(&mut self, key: &Key, hold: &Hold, policy: &Policy) -> Command {
         let left_ms = hold.until_ms.saturating_sub(self.now_ms).min(u64::from(policy.lease_ttl_ms)).max(1);
         Command {
             id: hold.id.clone(),
@@ -182,12 +186,12 @@ impl Ledger {
         }
     }
 
-    fn drop_lease(&mut self, key: &Key, policy: &Policy) -> Option<Outcome> {
+    pub(super) fn drop_lease(&mut self, key: &Key, policy: &Policy) -> Option<Outcome> {
         let lease = self.leases.remove(key)?;
         self.released(key, &lease, policy)
     }
 
-    fn ordered(&self, order: &Order, kind: AuditKind, command: Option<&CommandId>, text: String) -> Outcome {
+    pub(super) fn ordered(&self, order: &Order, kind: AuditKind, command: Option<&CommandId>, text: String) -> Outcome {
         let note = if order.note.is_empty() { String::new() } else { format!(" ({})", order.note) };
         Outcome::Audit(AuditEntry {
             command: command.cloned(),

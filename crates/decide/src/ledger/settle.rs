@@ -25,6 +25,7 @@ impl Ledger {
     pub(super) fn settle(&mut self, policy: &Policy) -> Vec<Outcome> {
         let mut out = Vec::new();
         if self.disarmed_by.is_some() {
+            self.stand_down(policy, &mut out);
             return out;
         }
         while self.begun_ms.front().is_some_and(|begun| begun + MINUTE_MS <= self.now_ms) {

@@ -23,6 +23,65 @@ fn disarm_releases_everything_at_once_and_nothing_new_begins_until_armed() {
     assert_eq!(knobs(&desk.second(&findings, &picture)).len(), 2, "bound and budget come back, the purge was done");
 }
 
+/// A desk on which bound, budget and admission act at the same time.
+fn shedding() -> (Desk, Vec<Finding>, Picture) {
+    let (mut desk, findings, picture) = (Desk::new(acting()), vec![finding(Signature::Metastable)], storm(50.0, 3.0));
+    for _ in 0..5 {
+        desk.second(&findings, &picture);
+        desk.obey(&["stock", "cart", "front"]);
+    }
+    let acting: Vec<Knob> = desk.ledger.leases().keys().map(|key| key.1).collect();
+    assert!([Knob::Admission, Knob::RetryBudget, Knob::QueueBound].iter().all(|knob| acting.contains(knob)));
+    (desk, findings, picture)
+}
+
+#[test]
+fn a_frozen_engine_renews_what_is_in_force_changes_nothing_and_lets_go_in_the_end() {
+    let (mut desk, findings, picture) = shedding();
+    let before = desk.ledger.leases().clone();
+    let out = desk.order("o-1", OrderKind::Freeze);
+    assert!(commands(&out).is_empty());
+    assert!(audited(&out, AuditKind::Mode)[0].starts_with("frozen: "), "{out:?}");
+    let mut renewed = Vec::new();
+    for _ in 0..30 {
+        renewed.extend(desk.second(&findings, &storm(20.0, 5.0)));
+    }
+    for (key, lease) in &before {
+        let values: Vec<_> =
+            commands(&renewed).into_iter().filter(|one| (&one.target, one.knob) == (&key.0, key.1)).collect();
+        let once = key.1.kind() == model::KnobKind::OneShot;
+        assert!(once || values.len() >= 5, "{key:?} is renewed: {values:?}");
+        assert!(values.iter().all(|one| one.setting == lease.sent.as_ref().map(|sent| sent.setting)), "{key:?}");
+    }
+    for _ in 0..200 {
+        desk.second(&findings, &picture);
+    }
+    assert!(desk.ledger.leases().is_empty(), "nobody armed it again: ramped down after the longest hold");
+    assert_eq!(desk.ledger.disarmed_by(), Some("ada"));
+}
+
+#[test]
+fn a_ramp_lets_demand_back_in_by_steps_and_bounds_go_last() {
+    let (mut desk, findings, picture) = shedding();
+    let mut out = desk.order("o-1", OrderKind::RampDown);
+    for _ in 0..40 {
+        out.extend(desk.second(&findings, &picture));
+    }
+    assert!(desk.ledger.leases().is_empty());
+    let commands = commands(&out);
+    let depths: Vec<u32> = commands
+        .iter()
+        .filter(|one| one.knob == Knob::Admission)
+        .map(|one| one.setting.map_or(0, crate::shed::depth))
+        .collect();
+    assert!(depths.len() >= 3 && depths.windows(2).all(|pair| pair[1] <= pair[0]), "eased in steps: {depths:?}");
+    let ends = |knob| commands.iter().position(|one| one.knob == knob && one.setting.is_none()).unwrap();
+    assert!(ends(Knob::Admission) < ends(Knob::RetryBudget) && ends(Knob::RetryBudget) < ends(Knob::QueueBound));
+    let armed = desk.order("o-2", OrderKind::Arm);
+    assert!(audited(&armed, AuditKind::Mode)[0].starts_with("armed"));
+    assert!(!knobs(&desk.second(&findings, &picture)).is_empty(), "and it decides again");
+}
+
 #[test]
 fn a_proposal_waits_for_approval_and_then_acts_under_the_same_id() {
     let (mut desk, findings, picture) = storm_desk(Policy { mode: Mode::Propose, ..Policy::default() });

@@ -39,7 +39,14 @@ pub(super) fn run(arguments: &Demo, format: Format) -> Result<(), Failure> {
         Obedience::Obey { domain: DOMAIN.into(), keyring }
     };
     let pipeline = Pipeline::start(pipeline(&broker, signer)).map_err(Failure::job)?;
-    let admin = serve::start(&arguments.admin, "", pipeline.remote())?;
+    let admin = serve::Admin {
+        address: &arguments.admin,
+        token: "",
+        guard_token: "",
+        connection: broker.connection(),
+        topics: topics.clone(),
+    };
+    let admin = serve::start(&admin, pipeline.remote())?;
     let mut teller = Teller::new(format, arguments.without, admin.address().to_string());
     teller.open()?;
     let fleet = Fleet::start(FleetConfig {

@@ -4,6 +4,7 @@ mod completions;
 mod demo;
 mod fleet;
 mod generate;
+mod hand;
 mod init;
 mod keygen;
 mod lab;
@@ -36,6 +37,12 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Fleet(arguments) => fleet::run(&arguments, format),
         Command::Generate(arguments) => generate::run(&arguments, format),
         Command::Keygen(arguments) => keygen::run(&arguments, format),
+        Command::Shed(arguments) => hand::shed(&arguments, format),
+        Command::Release(arguments) => hand::release(&arguments, format),
+        Command::Disarm(arguments) => hand::disarm(&arguments, format),
+        Command::Arm(arguments) => hand::arm(&arguments, format),
+        Command::Approve(arguments) => hand::approve(&arguments, format),
+        Command::Refuse(arguments) => hand::refuse(&arguments, format),
         Command::Tap(arguments) => tap::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -23,7 +23,14 @@ pub(super) fn run(arguments: &Run, format: Format) -> Result<(), Failure> {
         pipeline.ending = Ending::Idle(idle.duration());
     }
     let handle = Pipeline::start(pipeline).map_err(failure)?;
-    let admin = serve::start(&config.admin.address, &config.admin.token, handle.remote())?;
+    let admin = serve::Admin {
+        address: &config.admin.address,
+        token: &config.admin.token,
+        guard_token: &config.admin.guard_token,
+        connection: wiring::connection(&config),
+        topics: wiring::topics(&config),
+    };
+    let admin = serve::start(&admin, handle.remote())?;
     tracing::info!(address = %admin.address(), domain = %config.domain.name, mode = ?config.engine.mode, "running");
     let (mut asked, mut forced) = (false, false);
     while !handle.is_finished() {

@@ -143,6 +143,7 @@ pub(crate) struct Signing {
 pub(crate) struct Admin {
     pub(crate) address: String,
     pub(crate) token: String,
+    pub(crate) guard_token: String,
 }
 
 /// The process.
@@ -241,7 +242,7 @@ impl Default for Engine {
 
 impl Default for Admin {
     fn default() -> Self {
-        Admin { address: "127.0.0.1:9464".into(), token: String::new() }
+        Admin { address: "127.0.0.1:9464".into(), token: String::new(), guard_token: String::new() }
     }
 }
 

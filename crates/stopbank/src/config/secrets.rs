@@ -8,8 +8,10 @@ pub(super) fn hidden(mut config: Config) -> Config {
     for properties in [&mut kafka.properties, &mut kafka.consumer, &mut kafka.producer] {
         *properties = kafka::hide_secrets(properties);
     }
-    if !config.admin.token.is_empty() {
-        config.admin.token = "***".into();
+    for token in [&mut config.admin.token, &mut config.admin.guard_token] {
+        if !token.is_empty() {
+            *token = "***".into();
+        }
     }
     config
 }
@@ -25,6 +27,7 @@ mod tests {
         config.kafka.consumer.insert("ssl.key.password".into(), "hunter2".into());
         config.kafka.properties.insert("sasl.username".into(), "me".into());
         config.admin.token = "hunter2".into();
+        config.admin.guard_token = "hunter2".into();
         let text = super::super::to_toml(&config);
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("\"me\""), "{text}");
