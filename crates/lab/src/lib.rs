@@ -12,6 +12,7 @@
 
 pub mod generate;
 pub mod report;
+mod mix;
 pub mod rival;
 pub mod scenario;
 pub mod score;
@@ -19,6 +20,7 @@ pub mod topology;
 pub mod tunnel;
 mod world;
 
+pub use mix::Mix;
 pub use rival::Policy;
 pub use scenario::Scenario;
 pub use topology::{Topology, TopologyError, builtin, builtin_names, builtin_toml};

@@ -1,8 +1,12 @@
 //! A stream of OTLP records at a wanted rate, deterministic by seed.
 
+mod chorus;
 mod json;
 mod paced;
+mod recording;
 mod replay;
+
+pub use chorus::Chorus;
 
 use crate::Topology;
 use paced::Paced;

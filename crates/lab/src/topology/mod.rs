@@ -77,6 +77,8 @@ pub struct Telemetry {
     pub loss: f64,
     /// Clocks of instances are wrong by up to so much, either way, in milliseconds.
     pub skew_ms: f64,
+    /// Spans are filled up to about so many bytes with what agents add (user agent, thread, stack); 0 adds nothing.
+    pub span_bytes: usize,
 }
 
 /// How commands reach the guards, and reports the engine.
@@ -103,6 +105,7 @@ impl Default for Telemetry {
             jitter_ms: 0.0,
             loss: 0.0,
             skew_ms: 0.0,
+            span_bytes: 0,
         }
     }
 }

@@ -32,6 +32,7 @@ impl Export {
             .map(|span| {
                 let from = attributes.len();
                 describe(plan, span, &mut attributes);
+                plan.filling.add(&mut attributes);
                 from..attributes.len()
             })
             .collect();

@@ -11,6 +11,7 @@ pub(crate) mod dice;
 mod encode;
 mod faults;
 pub(crate) mod foresight;
+mod filling;
 mod guard;
 mod health;
 mod local;

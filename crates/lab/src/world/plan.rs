@@ -1,6 +1,7 @@
 //! A topology as flat tables: every reference is an index, every duration is in nanoseconds.
 
 use super::dice::Law;
+use super::filling::Filling;
 use crate::topology::{
     Balance, Call, Client, Control, Distribution, Fault, Holds, Order, Protocol, Service, SpanStart, Telemetry,
     Topology, Way, When,
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) reject_below: u64,
     /// `ot=th:…`, empty without sampling.
     pub(crate) trace_state: String,
+    /// What agents add to every span.
+    pub(crate) filling: Filling,
     /// Does any caller cancel what it has given up?
     pub(crate) cancels: bool,
     pub(crate) services: Vec<ServicePlan>,
@@ -134,6 +137,7 @@ impl Plan {
             control: topology.control.clone(),
             reject_below,
             trace_state: if reject_below == 0 { String::new() } else { format!("ot=th:{}", threshold(reject_below)) },
+            filling: Filling::new(telemetry.span_bytes),
             cancels: false,
             services: Vec::new(),
             operations: Vec::new(),
