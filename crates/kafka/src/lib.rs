@@ -35,5 +35,5 @@ pub use record::{Outgoing, Placed, RecordRef};
 pub use sink::{Committed, Delivery, Sink, SinkConfig, SinkError, Step};
 pub use source::{Crc, PartitionState, Polled, Source, SourceConfig, SourceEvent, Start};
 pub use tail::{Tail, TailConfig, TailRecord};
-pub use topics::{Cleanup, Provision, Telemetry, TopicSpec, TopicState, Topics, ensure_topics};
+pub use topics::{Cleanup, Provision, Telemetry, TopicSpec, TopicState, Topics, ensure_topics, remove_topics};
 pub use writer::{Writer, WriterConfig, Written};

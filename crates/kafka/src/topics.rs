@@ -250,6 +250,17 @@ pub fn ensure_topics(
     Ok(states)
 }
 
+/// Removes all of these topics, the telemetry topics among them, with everything in them: for what was made to measure on.
+///
+/// # Errors
+/// As [`ensure_topics`]; a topic that is not there is no error.
+pub fn remove_topics(connection: &Connection, topics: &Topics) -> Result<(), Error> {
+    let admin = Admin::connect(connection, Provision::default().timeout)?;
+    let own = topics.specs().into_iter().map(|spec| spec.name);
+    let names: Vec<String> = own.chain(topics.traces.iter().cloned()).collect();
+    admin.remove(&names)
+}
+
 /// How every topic is found. Changes nothing.
 pub(crate) fn inspect(admin: &Admin<'_>, topics: &Topics) -> Result<Vec<TopicState>, Error> {
     let partitions = admin.partitions()?;

@@ -1,6 +1,7 @@
 //! What a pipeline is told when it starts. Plain values with safe defaults; nothing here is read from files or the
 //! environment.
 
+use crate::Budget;
 use engine::EngineConfig;
 use kafka::{Connection, Edge, Topics};
 use std::time::Duration;
@@ -93,8 +94,11 @@ pub struct PipelineConfig {
     pub digest_every_windows: u32,
     /// Windows between two snapshots of the engine: what a new owner has to replay at most, and about 4,096 entries.
     pub snapshot_every_windows: u32,
-    /// How much telemetry is fetched ahead, bytes.
-    pub prefetch_bytes_max: usize,
+    /// The memory of everything that grows with the telemetry, bytes: [`crate::Budget`] divides it at the start.
+    pub memory_bytes_max: usize,
+    /// Telemetry that is older than this when it is read, and grows no younger, is sampled by trace, milliseconds; zero is
+    /// never. An input that ends ([`Ending::Idle`]) is always read in full.
+    pub sample_behind_ms: u64,
 }
 
 impl PipelineConfig {
@@ -123,13 +127,26 @@ impl PipelineConfig {
             ending: Ending::default(),
             digest_every_windows: 60,
             snapshot_every_windows: 30,
-            prefetch_bytes_max: 64 << 20,
+            memory_bytes_max: 1 << 30,
+            sample_behind_ms: 5_000,
         }
     }
 
     /// The decision domain.
     pub fn domain(&self) -> &str {
         &self.engine.domain
+    }
+
+    /// Who gets how much of the memory.
+    ///
+    /// # Errors
+    /// It is too little.
+    pub fn budget(&self) -> Result<Budget, String> {
+        Budget::divide(self.memory_bytes_max, self.shards, self.engine.edges_max as usize)
+    }
+
+    pub(crate) fn sample_behind_ms(&self) -> u64 {
+        if self.ending == Ending::Never { self.sample_behind_ms } else { 0 }
     }
 
     /// The group under which positions are committed.

@@ -6,6 +6,7 @@
 
 mod actors;
 mod batch;
+mod budget;
 mod capacity;
 mod clock;
 mod config;
@@ -37,6 +38,7 @@ mod tails;
 pub mod tripwire;
 mod usage;
 
+pub use budget::{Budget, EDGE_BYTES_MAX};
 pub use config::{Beginning, Broker, Ending, PipelineConfig};
 pub use journal::{JournalError, journal_inputs};
 pub use metrics::ServiceGraph;

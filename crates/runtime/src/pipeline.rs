@@ -79,8 +79,9 @@ impl Pipeline {
     ///
     /// # Errors
     /// If no broker answers, one refuses, or the configuration contradicts itself.
-    pub fn start(config: PipelineConfig) -> Result<Handle, RuntimeError> {
+    pub fn start(mut config: PipelineConfig) -> Result<Handle, RuntimeError> {
         check(&config)?;
+        config.window.budget_bytes = config.budget().map_err(RuntimeError::Config)?.shard_bytes;
         if let Broker::Kafka { .. } = config.broker {
             let provision = Provision { replication: config.replication, ..Provision::default() };
             for state in kafka::ensure_topics(&config.connection, &config.topics, &provision)? {

@@ -1,5 +1,6 @@
 //! The binary `stopbank`: configuration, wiring, signals, exit codes. No logic of its own.
 
+mod bench;
 mod capture;
 mod cli;
 mod commands;

@@ -113,10 +113,8 @@ pub(crate) fn pipeline(config: &Config) -> Result<PipelineConfig, Failure> {
         pipeline.shards = config.runtime.shards;
     }
     pipeline.window = window(config);
-    // The budget: half of it for what the shards remember, an eighth fetched ahead, the rest for windows, graph and journal.
-    let bytes = config.runtime.memory_mib << 20;
-    pipeline.window.budget_bytes = bytes / 2 / pipeline.shards;
-    pipeline.prefetch_bytes_max = bytes / 8;
+    pipeline.memory_bytes_max = config.runtime.memory_mib << 20;
+    pipeline.sample_behind_ms = config.telemetry.sample_behind.ms();
     pipeline.grace = match config.window.grace {
         config::Grace::Auto => Grace::default(),
         config::Grace::Fixed(length) => Grace::Fixed { grace_ms: u32::try_from(length.ms()).unwrap_or(u32::MAX) },

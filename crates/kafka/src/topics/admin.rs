@@ -94,6 +94,20 @@ impl<'a> Admin<'a> {
         Ok(created)
     }
 
+    /// Removes those that are there.
+    pub(crate) fn remove(&self, topics: &[String]) -> Result<(), Error> {
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let options = self.options();
+        let failed = |error: &KafkaError| self.connection.failed("removing topics", error);
+        for answer in run(self.admin.delete_topics(&names, &options)).map_err(|error| failed(&error))? {
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {}
+                Err((_, code)) => return Err(failed(&KafkaError::AdminOp(code))),
+            }
+        }
+        Ok(())
+    }
+
     /// A topic that is made is known to every broker only a moment later.
     fn wait_for(&self, created: &BTreeSet<String>) -> Result<(), Error> {
         let deadline = std::time::Instant::now() + self.timeout;

@@ -6,6 +6,7 @@ use crate::config::PipelineConfig;
 use crate::guarded::guarded;
 use crate::ledger::{Frontier, Ledger, Seen};
 use crate::source::dead_letters::DeadLetters;
+use crate::source::sampling::Sampling;
 use crate::state::State;
 use crate::suspects::Suspects;
 use engine::{Input, Partition};
@@ -26,6 +27,9 @@ pub(crate) struct Intake {
     ledger: Ledger,
     pub(crate) splitter: Splitter,
     dead_letters: DeadLetters,
+    sampling: Sampling,
+    /// How old the oldest record was that was taken since the last weighing, milliseconds; `None` if none was.
+    behind_ms: Option<u64>,
     width_ns: u64,
     closed_ns: u64,
     newest_ns: u64,
@@ -52,6 +56,8 @@ impl Intake {
             ledger,
             splitter: Splitter::new(config.shards),
             dead_letters,
+            sampling: Sampling::new(config.sample_behind_ms()),
+            behind_ms: None,
             width_ns: config.window.width_ns,
             newest_ns: 0,
             state,
@@ -60,12 +66,15 @@ impl Intake {
     }
 
     /// Takes one record. Gives the number of spans in it.
-    pub(crate) fn take(&mut self, record: &RecordRef<'_>) -> usize {
+    pub(crate) fn take(&mut self, record: &RecordRef<'_>, polled_ms: u64) -> usize {
         let counters = &self.state.counters;
         counters.records.add(1);
         counters.bytes.add(record.payload.len() as u64);
         let partition = PartitionId { topic: record.topic_index, partition: record.partition };
         self.facts.clear();
+        if let Some(at_ms) = record.timestamp_ms.and_then(|at_ms| u64::try_from(at_ms).ok()) {
+            self.behind_ms = self.behind_ms.max(Some(polled_ms.saturating_sub(at_ms)));
+        }
         let spans = match record.payload {
             // A tombstone says nothing.
             [] => 0,
@@ -110,8 +119,8 @@ impl Intake {
     fn split(&mut self, record: &RecordRef<'_>, partition: PartitionId) -> u64 {
         let arrival_ms = record.timestamp_ms.and_then(|at_ms| u64::try_from(at_ms).ok());
         let is_new = self.ledger.is_new(partition, record.offset);
-        let (mut newest_ns, mut future, mut first, mut again) = (0, 0, 0, 0);
-        for (index, span) in self.facts.spans.iter().enumerate() {
+        let (mut newest_ns, mut future, mut first, mut again, mut left_out) = (0, 0, 0, 0, 0);
+        for (index, span) in self.facts.spans.iter_mut().enumerate() {
             let at = Frontier { offset: record.offset, index };
             let exporter = if span.instance.is_some() { span.instance } else { span.service };
             let admit = self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms);
@@ -129,6 +138,10 @@ impl Intake {
                 }
             };
             newest_ns = newest_ns.max(span.end_ns);
+            if !self.sampling.keep(span) {
+                left_out += u64::from(is_original(span));
+                continue;
+            }
             *(if counted { &mut again } else { &mut first }) += u64::from(is_original(span));
             self.splitter.push(*span, how);
         }
@@ -137,6 +150,7 @@ impl Intake {
         let counters = &self.state.counters;
         counters.spans.add(first);
         counters.spans_reread.add(again);
+        counters.spans_sampled_out.add(left_out);
         if future > 0 {
             counters.future.add(future);
             self.dead_letters.write_future(record, future, now_ms());
@@ -166,6 +180,12 @@ impl Intake {
         self.closed_ns = closed_ns;
         self.dead_letters.settle();
         Some(Arc::new(Mark { closed_ns, positions: self.ledger.positions(closed_ns), polled_at }))
+    }
+
+    /// Has the share of traces that are read to change? To be asked once a second.
+    pub(crate) fn weigh(&mut self) -> Option<u16> {
+        let behind_ms = self.behind_ms.take()?;
+        self.sampling.look(behind_ms)
     }
 
     /// Partitions that have to be read up to an offset before any window may close.

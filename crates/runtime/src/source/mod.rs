@@ -4,6 +4,7 @@
 mod dead_letters;
 mod intake;
 mod outbox;
+mod sampling;
 mod silence;
 
 use crate::batch::Batch;
@@ -29,6 +30,8 @@ use window::PartitionId;
 
 /// How often partitions are looked at for lag and silence.
 const LOOK_EVERY_MS: u64 = 100;
+/// How often it is looked whether telemetry comes faster than it can be read.
+const WEIGH_EVERY_MS: u64 = 1000;
 
 /// Closing everything moves the watermark this many windows past the newest span; a silence is longer than that before it
 /// is done, so what comes after it is not late.
@@ -70,6 +73,7 @@ struct SourceThread {
     silence: Silence,
     assigned: Vec<PartitionId>,
     looked_ms: u64,
+    weighed_ms: u64,
     spans_per_record: usize,
     read_again: bool,
 }
@@ -87,7 +91,7 @@ impl SourceThread {
             topics: config.topics.traces.clone(),
             group: config.positions_group(),
             start: Start::At { positions: seed.positions.clone(), otherwise },
-            prefetch_bytes_max: config.prefetch_bytes_max,
+            prefetch_bytes_max: config.budget().map_err(|why| why.to_string())?.prefetch_bytes,
             ..SourceConfig::default()
         };
         let text = |error: kafka::Error| error.to_string();
@@ -110,6 +114,7 @@ impl SourceThread {
             silence,
             assigned: Vec::new(),
             looked_ms: 0,
+            weighed_ms: 0,
             spans_per_record: 1,
             read_again: false,
         })
@@ -144,7 +149,7 @@ impl SourceThread {
             let partition = PartitionId { topic: record.topic_index, partition: record.partition };
             awake.extend(silence.heard(partition, now));
             origin = Some((partition, record.offset));
-            most = intake.take(&record).max(most);
+            most = intake.take(&record, now).max(most);
         });
         let polled = polled.map_err(|error| error.to_string())?;
         if polled.records > 0 {
@@ -287,6 +292,13 @@ impl SourceThread {
         let changes = self.silence.look(&ends, now);
         self.note_changes(changes);
         self.intake.grace_changes().into_iter().for_each(|change| self.note(change));
+        if now.saturating_sub(self.weighed_ms) >= WEIGH_EVERY_MS {
+            self.weighed_ms = now;
+            if let Some(kept_permille) = self.intake.weigh() {
+                tracing::warn!(kept_permille, "telemetry comes faster than it can be read: whole traces are left out");
+                self.note(Input::Sampling { kept_permille });
+            }
+        }
         let status = |state: &PartitionState| PartitionStatus {
             topic: state.partition.topic.clone(),
             partition: state.partition.partition,

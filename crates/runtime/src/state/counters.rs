@@ -42,6 +42,7 @@ counters! {
     bytes: "Bytes of telemetry payload read.",
     spans: "Spans read for the first time.",
     spans_reread: "Spans read again after a restart, for pairing only.",
+    spans_sampled_out: "Spans left out, whole traces at a time, because telemetry came faster than it could be read.",
     spans_counted: "Spans in closed windows.",
     spans_skipped: "Spans left out of good records (no id, no end).",
     oddities: "Odd facts inside good records.",

@@ -1,5 +1,6 @@
 //! One file per command; each turns its arguments into a call and its result into lines.
 
+mod bench;
 mod completions;
 mod demo;
 mod fleet;
@@ -35,6 +36,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Lab(arguments) => lab::run(&arguments, format),
         Command::Rank(arguments) => rank::run(&arguments, format),
         Command::Fleet(arguments) => fleet::run(&arguments, format),
+        Command::Bench(arguments) => bench::run(&arguments, format),
+        Command::BenchLoad(arguments) => crate::bench::serve(&arguments),
         Command::Generate(arguments) => generate::run(&arguments, format),
         Command::Keygen(arguments) => keygen::run(&arguments, format),
         Command::Shed(arguments) => hand::shed(&arguments, format),

@@ -42,8 +42,9 @@ pub(super) fn complaints(config: &Config, source: &str, text: &str) -> Vec<Compl
     if config.window.flow_sample == 0 {
         complain("flow_sample", "flow_sample is 0".into(), "1 reads the flows of every trace, 8 those of every eighth");
     }
-    if config.runtime.memory_mib < 64 {
-        complain("memory_mib", "memory_mib is below 64".into(), "512 carries about a million spans a second");
+    let shards = config.runtime.shards.max(1);
+    if let Err(why) = runtime::Budget::divide(config.runtime.memory_mib << 20, shards, config.window.edges_max) {
+        complain("memory_mib", why, "512 carries about a million spans a second");
     }
     for key in config.criticality.keys() {
         if !key.contains(':') {

@@ -76,6 +76,7 @@ pub(crate) struct Telemetry {
     pub(crate) identity: telemetry::Identity,
     pub(crate) record_max_kib: usize,
     pub(crate) operations_per_service_max: usize,
+    pub(crate) sample_behind: Length,
 }
 
 /// Our own topics.
@@ -192,6 +193,7 @@ impl Default for Telemetry {
             identity: telemetry::Identity::default(),
             record_max_kib: 4096,
             operations_per_service_max: 200,
+            sample_behind: Length::from_secs(5),
         }
     }
 }

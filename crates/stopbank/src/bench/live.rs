@@ -1,0 +1,199 @@
+//! The whole pipeline on a broker, in this process.
+
+use super::Plan;
+use super::child::LoadChild;
+use super::report::{Latency, Live, Trial, Work};
+use super::search::{best, is_sustained, search};
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::wiring;
+use kafka::{Connection, Provision, Telemetry, Topics};
+use model::{Mode, Order, OrderKind};
+use runtime::{Beginning, Broker, Handle, Latencies, Pipeline, Usage};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Partitions of the telemetry topic on a given broker.
+const PARTITIONS: i32 = 8;
+/// The share of the sustained rate at which latencies are measured.
+const STEADY: f64 = 0.7;
+/// The steady load lasts so many trials' time.
+const STEADY_WINDOWS: u32 = 3;
+/// Nothing new for so long: everything has been read.
+const SETTLED: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(180);
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Measures one mix.
+pub(super) fn measure(plan: &Plan, mix: &str, tell: &dyn Fn(&str)) -> Result<Live, Failure> {
+    let prefix = format!("stopbank.bench.{}.{mix}", std::process::id());
+    let topics = Topics::prefixed(&prefix);
+    if let Some(brokers) = &plan.brokers {
+        let telemetry = Telemetry::Create { partitions: PARTITIONS };
+        let provision = Provision { telemetry, ..Provision::default() };
+        kafka::ensure_topics(&Connection::to(brokers), &topics, &provision).map_err(kafka_failure)?;
+    }
+    let measured = with_load(plan, mix, &prefix, &topics, tell);
+    if let Some(brokers) = &plan.brokers {
+        kafka::remove_topics(&Connection::to(brokers), &topics).map_err(kafka_failure)?;
+    }
+    measured
+}
+
+fn with_load(plan: &Plan, mix: &str, prefix: &str, topics: &Topics, tell: &dyn Fn(&str)) -> Result<Live, Failure> {
+    tell("making the load");
+    let mut load = LoadChild::start(mix, prefix, plan.brokers.as_deref())?;
+    tell("writing a backlog");
+    load.fill(plan.spans)?;
+    tell("reading it back");
+    reset_peak();
+    let (began, used) = (Instant::now(), Usage::now().cpu_s);
+    let mut bench = Bench { pipeline: start(plan, &load.brokers, topics)?, load };
+    let seconds = bench.settle(began)?;
+    let (read, edges) = (bench.spans(), bench.edges());
+    let backlog = Work::new(read, seconds, Usage::now().cpu_s - used, edges);
+    let lost = bench.load.sent - read.min(bench.load.sent);
+    let trials = search(backlog.spans_per_s * 1.2, plan.trials, |rate| {
+        tell(&format!("trying {rate:.0} spans/s"));
+        bench.trial(rate, plan.window, lost)
+    })?;
+    let best = best(&trials);
+    let sustained_spans_per_s = best.map_or(0.0, |trial| trial.offered_per_s);
+    let limited_by_load = best.is_some_and(|trial| trial.load_late_ms > 500);
+    // Nothing was sustained: latency is measured at what half of the slowest trial was.
+    let slowest = trials.iter().map(|trial| trial.offered_per_s).fold(f64::INFINITY, f64::min);
+    let rate = if sustained_spans_per_s > 0.0 { sustained_spans_per_s * STEADY } else { slowest / 2.0 };
+    tell(&format!("steady at {rate:.0} spans/s"));
+    let (steady, disarm_ms) = bench.steady(rate, plan.window * STEADY_WINDOWS)?;
+    let state = bench.pipeline.state();
+    let (step, command) = {
+        let latencies = state.latencies.lock().unwrap_or_else(PoisonError::into_inner);
+        (Latency::from(latencies.step.quantiles()), Latency::from(latencies.command.quantiles()))
+    };
+    let sampled_out = state.counters.spans_sampled_out.get();
+    bench.pipeline.drain(DRAIN);
+    let summary = bench.pipeline.wait().map_err(Failure::job)?;
+    let (max_rss_mib, edges) = (summary.max_rss_mib, summary.edges);
+    Ok(Live {
+        backlog,
+        sustained_spans_per_s,
+        limited_by_load,
+        trials,
+        steady,
+        step,
+        command,
+        disarm_ms,
+        max_rss_mib,
+        edges,
+        sampled_out,
+    })
+}
+
+/// The pipeline that `run` starts, with defaults, on topics of its own, and acting.
+fn start(plan: &Plan, brokers: &str, topics: &Topics) -> Result<Handle, Failure> {
+    let mut config = Config::default();
+    config.kafka.brokers = brokers.to_owned();
+    config.domain.name = "bench".to_owned();
+    config.engine.mode = Mode::Act;
+    let mut pipeline = wiring::pipeline(&config)?;
+    pipeline.topics = topics.clone();
+    pipeline.group = topics.traces.first().cloned().unwrap_or_default();
+    pipeline.beginning = Beginning::Earliest;
+    if plan.brokers.is_none() {
+        pipeline.broker = Broker::Embedded;
+    }
+    Pipeline::start(pipeline).map_err(Failure::job)
+}
+
+struct Bench {
+    pipeline: Handle,
+    load: LoadChild,
+}
+
+impl Bench {
+    fn spans(&self) -> u64 {
+        self.pipeline.state().counters.spans.get()
+    }
+
+    fn edges(&self) -> u64 {
+        self.pipeline.remote().summary().edges
+    }
+
+    /// Waits until everything that was sent has been read, or nothing has come for a while (the embedded broker drops what
+    /// it has no room for). Gives the seconds from `began` to the last span.
+    fn settle(&self, began: Instant) -> Result<f64, Failure> {
+        let (mut seen, mut last) = (0, began);
+        while seen < self.load.sent && (seen == 0 || last.elapsed() < SETTLED) {
+            if began.elapsed() > PATIENCE || self.pipeline.is_finished() {
+                return Err(Failure::job("the pipeline does not read what was sent: see its log above"));
+            }
+            let now = self.spans();
+            if now > seen {
+                (seen, last) = (now, Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok((last - began).as_secs_f64())
+    }
+
+    /// One rate for so long. `lost` is what the broker had dropped before.
+    fn trial(&mut self, rate: f64, window: Duration, lost: u64) -> Result<Trial, Failure> {
+        let state = self.pipeline.state();
+        let read = || state.counters.spans.get() + state.counters.spans_sampled_out.get() + lost;
+        let (began, before) = (Instant::now(), read());
+        self.load.sing(rate, window)?;
+        let mut lags = Vec::new();
+        let done = self.load.finish(window + PATIENCE, &mut |sent| lags.push(sent.saturating_sub(read())))?;
+        let seconds = began.elapsed().as_secs_f64();
+        let (sent, now) = (self.load.sent, read());
+        let kept_pace = done.late_ms < 500 + window.as_millis() as u64 / 10;
+        let trial = Trial {
+            offered_per_s: done.offered_per_s,
+            read_per_s: (now - before) as f64 / seconds,
+            lag_spans: sent.saturating_sub(now),
+            sustained: kept_pace && is_sustained(&lags, done.offered_per_s, seconds),
+            load_late_ms: done.late_ms,
+        };
+        self.settle(Instant::now())?;
+        Ok(trial)
+    }
+
+    /// A steady load, with the latencies of this time alone; at its end, still under load, a person disarms.
+    fn steady(&mut self, rate: f64, length: Duration) -> Result<(Work, f64), Failure> {
+        let state = self.pipeline.state();
+        *state.latencies.lock().unwrap_or_else(PoisonError::into_inner) = Latencies::default();
+        let (began, spans, used) = (Instant::now(), self.spans(), Usage::now().cpu_s);
+        self.load.sing(rate, length)?;
+        let disarm_at = began + length.mul_f64(0.9);
+        let (remote, mut took, mut ordered) = (self.pipeline.remote(), 0.0, Ok(()));
+        self.load.finish(length + PATIENCE, &mut |_| {
+            if took == 0.0 && Instant::now() >= disarm_at {
+                let asked = Instant::now();
+                ordered = remote.order(disarm());
+                took = asked.elapsed().as_secs_f64() * 1000.0;
+            }
+        })?;
+        ordered.map_err(Failure::job)?;
+        let (seconds, cpu_s) = (began.elapsed().as_secs_f64(), Usage::now().cpu_s - used);
+        Ok((Work::new(self.spans() - spans, seconds, cpu_s, self.edges()), took))
+    }
+}
+
+fn disarm() -> Order {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+    Order { id: format!("bench-{at_ms}"), by: "bench".into(), note: String::new(), at_ms, kind: OrderKind::Disarm }
+}
+
+/// Forgets the most memory that was resident so far (Linux: `proc_pid_clear_refs(5)`), so that each mix tells its own.
+fn reset_peak() {
+    // Where that is not to be had, the figure is the process's whole.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn kafka_failure(error: kafka::Error) -> Failure {
+    match error {
+        kafka::Error::Unreachable { .. } | kafka::Error::Login { .. } => Failure::unreachable(error),
+        _ => Failure::job(error),
+    }
+}
