@@ -11,8 +11,8 @@
 //! - [`tunnel::fly`]: a world in closed loop with whoever steers it, the real pipeline among them.
 
 pub mod generate;
-pub mod report;
 mod mix;
+pub mod report;
 pub mod rival;
 pub mod scenario;
 pub mod score;

@@ -187,7 +187,10 @@ impl Shard {
             shared: &mut self.shared,
             scratch: &mut self.scratch,
         };
-        settle.iter().for_each(|id| settler.settle(*id));
+        for ids in settle.chunks(WARM) {
+            settler.store.warm_relatives(ids);
+            ids.iter().for_each(|id| settler.settle(*id));
+        }
         deferred.iter().for_each(|one| settler.settle_deferred(*one));
         (open.settle, open.deferred) = (settle, deferred);
         if !self.scratch.deferred.is_empty() {

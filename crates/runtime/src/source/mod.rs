@@ -295,7 +295,10 @@ impl SourceThread {
         if now.saturating_sub(self.weighed_ms) >= WEIGH_EVERY_MS {
             self.weighed_ms = now;
             if let Some(kept_permille) = self.intake.weigh() {
-                tracing::warn!(kept_permille, "telemetry comes faster than it can be read: whole traces are left out");
+                tracing::warn!(
+                    kept_permille,
+                    "the share of traces that are read changes: telemetry comes faster than it can be read"
+                );
                 self.note(Input::Sampling { kept_permille });
             }
         }

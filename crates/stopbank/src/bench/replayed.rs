@@ -28,8 +28,7 @@ pub(super) fn measure(mix: &Mix, spans: u64) -> Work {
         seconds += begun.elapsed().as_secs_f64();
         cpu_s += Usage::now().cpu_s - used;
     }
-    let edges = replay.engine().graph().edges().count() as u64;
-    Work::new(replay.counts().spans, seconds, cpu_s, edges)
+    Work::new(replay.counts().spans, seconds, cpu_s)
 }
 
 fn turn(chorus: &mut Chorus) -> Vec<Vec<u8>> {

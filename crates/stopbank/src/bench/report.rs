@@ -40,16 +40,14 @@ pub(crate) struct Work {
     pub(crate) spans_per_s: f64,
     pub(crate) spans_per_cpu_s: f64,
     pub(crate) cpu_s_per_million: f64,
-    /// Distinct edges seen.
-    pub(crate) edges: u64,
 }
 
 impl Work {
-    pub(super) fn new(spans: u64, seconds: f64, cpu_s: f64, edges: u64) -> Work {
+    pub(super) fn new(spans: u64, seconds: f64, cpu_s: f64) -> Work {
         let per = |amount: f64| if amount > 0.0 { spans as f64 / amount } else { 0.0 };
         let cpu_s_per_million = if spans > 0 { cpu_s * 1e6 / spans as f64 } else { 0.0 };
         let (spans_per_s, spans_per_cpu_s) = (per(seconds), per(cpu_s));
-        Work { spans, seconds, cpu_s, spans_per_s, spans_per_cpu_s, cpu_s_per_million, edges }
+        Work { spans, seconds, cpu_s, spans_per_s, spans_per_cpu_s, cpu_s_per_million }
     }
 }
 
@@ -67,6 +65,8 @@ pub(crate) struct Live {
     pub(crate) steady: Work,
     /// Polling the record that closes a window → the acknowledged commit, at that load.
     pub(crate) step: Latency,
+    /// The broker's part of it.
+    pub(crate) commit: Latency,
     /// Window end → the acknowledged command, grace included; no count where no command was needed.
     pub(crate) command: Latency,
     /// Receipt of an order to disarm → its releases acknowledged, under that load.
@@ -75,8 +75,6 @@ pub(crate) struct Live {
     pub(crate) max_rss_mib: f64,
     /// Distinct edges seen.
     pub(crate) edges: u64,
-    /// Spans left out by sampling, because telemetry came faster than it could be read.
-    pub(crate) sampled_out: u64,
 }
 
 /// One rate that was tried.
@@ -156,6 +154,7 @@ pub(super) const ROWS: &[Row] = &[
     row("steady at 70 %, CPU seconds per million spans", |mix| mix.live.steady.cpu_s_per_million, plain, false),
     row("  record polled → commit, p50 ms", |mix| mix.live.step.p50_ms, plain, false),
     row("  record polled → commit, p99 ms", |mix| mix.live.step.p99_ms, plain, false),
+    row("  of that the commit, p50 ms", |mix| mix.live.commit.p50_ms, plain, false),
     row("  window end → command, p50 ms", |mix| mix.live.command.p50_ms, plain, false),
     row("  window end → command, p99 ms", |mix| mix.live.command.p99_ms, plain, false),
     row("  order to disarm → acknowledged, ms", |mix| mix.live.disarm_ms, plain, false),

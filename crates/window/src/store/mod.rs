@@ -205,6 +205,20 @@ impl Store {
         }
     }
 
+    /// Brings what settling these spans will touch into the cache: the spans lie in the order of arrival, the other halves
+    /// of their calls and those above anywhere.
+    #[inline]
+    pub(crate) fn warm_relatives(&self, ids: &[NodeId]) {
+        let relatives = |id: &NodeId| self.get(*id).map(|node| [node.pair, node.parent]);
+        for next in ids.iter().filter_map(relatives).flatten().filter(|next| next.is_some()) {
+            black_box(self.get(next).map_or(0, |node| node.key ^ node.end_ns));
+        }
+        let above = |id: &NodeId| self.get(self.get(*id)?.parent);
+        for above in ids.iter().filter_map(above).filter(|above| above.parent.is_some()) {
+            black_box(self.get(above.parent).map_or(0, |node| node.key ^ node.operation.0));
+        }
+    }
+
     /// Which kind must forget its old generation before another span and its parent's place fit in.
     #[inline]
     pub(crate) fn full(&self) -> Option<Kind> {
