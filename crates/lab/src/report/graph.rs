@@ -74,10 +74,10 @@ fn node(service: &ServiceView, (x, y): (f64, f64), origin: bool) -> String {
     let middle = x + BOX_WIDTH / 2.0;
     let facts = match service.rate_rps > 0.0 {
         true => format!(
-            "{}/s · p99 {} ms · {}% fail",
-            number(service.rate_rps),
-            number(service.p99_ms),
-            number(service.error_share * 100.0)
+            "{:.0}/s · p99 {:.0} ms · {:.1}% fail",
+            service.rate_rps,
+            service.p99_ms,
+            service.error_share * 100.0
         ),
         false => "seen by its callers only".to_owned(),
     };
