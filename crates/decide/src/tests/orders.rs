@@ -26,6 +26,8 @@ fn disarm_releases_everything_at_once_and_nothing_new_begins_until_armed() {
 /// A desk on which bound, budget and admission act at the same time.
 fn shedding() -> (Desk, Vec<Finding>, Picture) {
     let (mut desk, findings, picture) = (Desk::new(acting()), vec![finding(Signature::Metastable)], storm(50.0, 3.0));
+    // The queue stays long: nothing is let back in by trial.
+    desk.queue_delay_ms = 4_000;
     for _ in 0..5 {
         desk.second(&findings, &picture);
         desk.obey(&["stock", "cart", "front"]);
