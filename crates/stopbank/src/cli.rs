@@ -312,7 +312,7 @@ pub(crate) struct ByHand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Shed {
-    /// [caller->]service[:operation][@version=…][@zone=…][@share=…]
+    /// `[caller->]service[:operation][@version=…][@zone=…][@share=…]`
     #[arg(value_parser = target)]
     pub(crate) target: Target,
     /// Refuse every class below this one: SHEDDABLE_PLUS, CRITICAL or CRITICAL_PLUS.
