@@ -59,6 +59,9 @@ pub(crate) struct EngineActor {
     commit: Recipient<CommitStep>,
     waiting: Vec<Waiting>,
     ending: bool,
+    /// It has ended, in order or not. A context that is told to stop still serves what is ready in the same turn; a tick
+    /// then would commit the positions of a step whose windows the engine has not taken.
+    over: bool,
     post: Post,
 }
 
@@ -76,12 +79,15 @@ impl EngineActor {
         ctx.add_stream(ReceiverStream::new(closed));
         ctx.add_stream(ReceiverStream::new(notes));
         ctx.run_interval(tick, |actor, ctx| actor.step(ctx, |mind| mind.tick(now_ms())));
-        EngineActor { mind, commit, waiting: Vec::new(), ending: false, post }
+        EngineActor { mind, commit, waiting: Vec::new(), ending: false, over: false, post }
     }
 
     /// Thinks, and sends what came of it to the commit actor. The context waits for the answer: the next step begins
     /// after it, and whatever came by mailbox meanwhile goes first.
     fn step(&mut self, ctx: &mut Context<Self>, think: impl FnOnce(&mut Mind) -> Thought) {
+        if self.over {
+            return;
+        }
         match think(&mut self.mind) {
             Thought::Nothing => self.after(ctx),
             Thought::Draft(draft) => {
@@ -109,6 +115,7 @@ impl EngineActor {
     /// Lets the mailbox have its turn, or ends if the streams have ended.
     fn after(&mut self, ctx: &mut Context<Self>) {
         if self.ending {
+            self.over = true;
             self.post.finish();
             ctx.stop();
         } else {
@@ -117,6 +124,7 @@ impl EngineActor {
     }
 
     fn fail(&mut self, ctx: &mut Context<Self>, why: &str) {
+        self.over = true;
         self.post.fail(why);
         ctx.stop();
     }
