@@ -26,6 +26,8 @@ struct One {
     end: Option<i64>,
     /// Everything before the end has been handed over, or is no record (transaction markers, compacted away).
     at_end: bool,
+    /// At the last look the fetcher had passed the end and nothing of it was queued.
+    passed: bool,
     /// `next` at the last look.
     seen_next: i64,
     /// Since when there was lag and no record.
@@ -48,7 +50,7 @@ impl Partitions {
     /// Adds a partition; gives its topic's index.
     pub(super) fn add(&mut self, partition: &TopicPartition, next: i64) -> u16 {
         let index = self.topics.iter().position(|(topic, _)| *topic == partition.topic).unwrap_or_default();
-        let one = One { next, end: None, at_end: false, seen_next: next, silent_since: None };
+        let one = One { next, end: None, at_end: false, passed: false, seen_next: next, silent_since: None };
         self.topics[index].1.insert(partition.partition, one);
         u16::try_from(index).unwrap_or(u16::MAX)
     }
@@ -73,7 +75,7 @@ impl Partitions {
         for seen in seen {
             let Some((topic, ones)) = self.topics.iter_mut().find(|(topic, _)| *topic == seen.topic) else { continue };
             let Some(one) = ones.get_mut(&seen.partition) else { continue };
-            let Some(silent) = one.look(seen, isolation, now).filter(|_| patience.is_some()) else { continue };
+            let Some(silent) = one.look(seen, isolation, now, patience.is_some()).filter(|_| patience.is_some()) else { continue };
             if patience.is_some_and(|patience| silent >= patience) {
                 let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
                 if worst.as_ref().is_none_or(|worst| worst.silent_ms < silent_ms) {
@@ -89,8 +91,9 @@ impl Partitions {
 
     /// Forgets since when partitions were silent: after a pause, an outage or a new assignment it says nothing.
     pub(super) fn excuse(&mut self) {
-        let ones = self.topics.iter_mut().flat_map(|(_, ones)| ones.values_mut());
-        ones.for_each(|one| one.silent_since = None);
+        for one in self.topics.iter_mut().flat_map(|(_, ones)| ones.values_mut()) {
+            (one.silent_since, one.passed) = (None, false);
+        }
     }
 
     pub(super) fn at_end(&self) -> bool {
@@ -150,17 +153,20 @@ impl Partitions {
 
 impl One {
     /// Compares with the client's statistics; gives how long there was lag and no record, once seen often enough.
-    fn look(&mut self, seen: &Seen, isolation: Isolation, now: Instant) -> Option<Duration> {
+    fn look(&mut self, seen: &Seen, isolation: Isolation, now: Instant, reading: bool) -> Option<Duration> {
         let end = match isolation {
             Isolation::ReadCommitted if seen.stable >= 0 => seen.stable,
             _ => seen.high,
         };
+        let moved = self.next != self.seen_next;
         if end >= 0 {
             self.end = Some(end);
-            // What lies between the last record and the end may be markers of transactions: the fetcher has passed them.
-            self.at_end = self.next >= end || (seen.queued == 0 && seen.next_fetch >= end);
+            // What lies between the last record and the end may be markers of transactions: the fetcher has passed them. A
+            // pause throws away what is queued, and for a moment that looks the same: so it must be seen twice, undisturbed.
+            let passed = reading && seen.queued == 0 && seen.next_fetch >= end;
+            self.at_end = self.next >= end || (passed && self.passed && !moved);
+            self.passed = passed;
         }
-        let moved = self.next != self.seen_next;
         self.seen_next = self.next;
         if moved || self.at_end || end < 0 {
             self.silent_since = None;
@@ -234,6 +240,21 @@ mod tests {
         assert!(partitions.at_end() && partitions.states(false)[0].lag == Some(0));
         partitions.learn(&seen(12, 1, 12, 12), Isolation::ReadCommitted, PATIENCE);
         assert!(!partitions.at_end() && partitions.states(false)[0].lag == Some(2), "one is still queued");
+    }
+
+    #[test]
+    fn what_a_pause_threw_away_is_not_the_end() {
+        let mut partitions = partitions();
+        let thrown_away = seen(50, 0, 50, 50);
+        let isolation = Isolation::ReadUncommitted;
+        partitions.learn(&thrown_away, isolation, None);
+        partitions.learn(&thrown_away, isolation, None);
+        assert!(!partitions.at_end(), "while it is paused");
+        partitions.excuse();
+        partitions.learn(&thrown_away, isolation, PATIENCE);
+        assert!(!partitions.at_end(), "statistics from before it went on");
+        partitions.learn(&seen(30, 20, 50, 50), isolation, PATIENCE);
+        assert!(!partitions.at_end() && partitions.states(false)[0].lag == Some(40));
     }
 
     #[test]
