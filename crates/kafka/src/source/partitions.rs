@@ -168,7 +168,7 @@ impl One {
             self.passed = passed;
         }
         self.seen_next = self.next;
-        if moved || self.at_end || end < 0 {
+        if moved || self.at_end || self.passed || end < 0 {
             self.silent_since = None;
             return None;
         }
