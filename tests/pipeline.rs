@@ -219,7 +219,8 @@ fn a_record_that_crashes_decoder_shard_or_engine_is_put_aside_with_its_reason_an
         all.insert(*second as usize * 60, fixture::lone(service, at_ns(*second)));
     }
     write(&embedded.connection(), &topics.traces[0], &all);
-    let endless = PipelineConfig { ending: Ending::Never, idle_after_ms: 300, ..config(&embedded) };
+    // Longer than a partition has to wait for its turn while records are read one by one.
+    let endless = PipelineConfig { ending: Ending::Never, idle_after_ms: 3_000, ..config(&embedded) };
     let handle = Pipeline::start(endless).expect("the broker answers");
     let state = handle.state();
     fixture::wait_until("both are put aside", PATIENCE, || state.counters.put_aside.get() >= 2);
