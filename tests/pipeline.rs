@@ -223,7 +223,8 @@ fn a_record_that_crashes_decoder_shard_or_engine_is_put_aside_with_its_reason_an
     let endless = PipelineConfig { ending: Ending::Never, idle_after_ms: 3_000, ..config(&embedded) };
     let handle = Pipeline::start(endless).expect("the broker answers");
     let state = handle.state();
-    fixture::wait_until("both are put aside", PATIENCE, || state.counters.put_aside.get() >= 2);
+    // Records go one by one for half a minute after a shard's death.
+    fixture::wait_until("both are put aside", 3 * PATIENCE, || state.counters.put_aside.get() >= 2);
     fixture::wait_until("windows are counted", PATIENCE, || state.counters.commits.get() > 3);
     handle.drain(Duration::from_secs(20));
     handle.wait().expect("it did not give up");

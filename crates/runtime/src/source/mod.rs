@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use window::PartitionId;
 
+/// So often, a millisecond apart, full shards are looked at again while records go to them one by one.
+const CAREFUL_TRIES: u32 = 20;
 /// How often partitions are looked at for lag and silence.
 const LOOK_EVERY_MS: u64 = 100;
 /// How often it is looked whether telemetry comes faster than it can be read.
@@ -211,7 +213,16 @@ impl SourceThread {
                 Err(mpsc::error::TrySendError::Closed(_)) => return Err("the engine is gone".to_owned()),
             }
         }
-        let flow = self.outbox.flush();
+        let mut flow = self.outbox.flush();
+        // One record is soon taken; a pause would throw away all that is fetched ahead, for every few records.
+        let tries = if self.suspects.careful() { CAREFUL_TRIES } else { 0 };
+        for _ in 0..tries {
+            if !matches!(flow, Flow::Full) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            flow = self.outbox.flush();
+        }
         match flow {
             Flow::Gone => return Err("a shard is gone".to_owned()),
             Flow::Full if !self.source.is_paused() => {
