@@ -75,7 +75,9 @@ impl Partitions {
         for seen in seen {
             let Some((topic, ones)) = self.topics.iter_mut().find(|(topic, _)| *topic == seen.topic) else { continue };
             let Some(one) = ones.get_mut(&seen.partition) else { continue };
-            let Some(silent) = one.look(seen, isolation, now, patience.is_some()).filter(|_| patience.is_some()) else { continue };
+            let Some(silent) = one.look(seen, isolation, now, patience.is_some()).filter(|_| patience.is_some()) else {
+                continue;
+            };
             if patience.is_some_and(|patience| silent >= patience) {
                 let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
                 if worst.as_ref().is_none_or(|worst| worst.silent_ms < silent_ms) {
