@@ -1,18 +1,26 @@
-//! The highest rate that can be sustained, by halving. Pure: a trial is a function.
+//! The highest rate that can be sustained. Pure: a trial is a function.
 
 use super::report::Trial;
 
-/// Tries `trials` rates between nothing and `high`, the first at half of it; gives the trials in the order in which they
-/// were made.
+/// Rates grow by so much until one is too high.
+const GROWTH: f64 = 1.6;
+
+/// Tries `trials` rates, `first` and then higher ones until one is not sustained, and from there on by halving; gives the
+/// trials in the order in which they were made.
 pub(super) fn search<E>(
-    high: f64,
+    first: f64,
     trials: u32,
     mut attempt: impl FnMut(f64) -> Result<Trial, E>,
 ) -> Result<Vec<Trial>, E> {
-    let (mut low, mut high) = (0.0, high);
+    let (mut low, mut high) = (0.0, f64::INFINITY);
     let mut made = Vec::new();
     for _ in 0..trials {
-        let trial = attempt((low + high) / 2.0)?;
+        let rate = match (low, high) {
+            (0.0, f64::INFINITY) => first,
+            (low, f64::INFINITY) => low * GROWTH,
+            (low, high) => (low + high) / 2.0,
+        };
+        let trial = attempt(rate)?;
         if trial.sustained {
             low = f64::max(low, trial.offered_per_s);
         } else {
@@ -48,9 +56,11 @@ mod tests {
         let attempt = |offered_per_s: f64| {
             Ok::<_, ()>(Trial { offered_per_s, sustained: offered_per_s <= 300.0, ..Trial::default() })
         };
-        let trials = search(1000.0, 6, attempt).expect("no trial fails");
-        let best = best(&trials).expect("some are sustained").offered_per_s;
-        assert!((280.0..=300.0).contains(&best), "{best}");
+        for first in [20.0, 250.0, 1000.0] {
+            let trials = search(first, 11, attempt).expect("no trial fails");
+            let best = best(&trials).expect("some are sustained").offered_per_s;
+            assert!((280.0..=300.0).contains(&best), "from {first}: {best}");
+        }
     }
 
     #[test]
