@@ -117,6 +117,9 @@ fn between(from: Setting, to: Setting, gone: u64, whole: u64) -> Setting {
         (Setting::RetryBudget { ratio_permille: a }, Setting::RetryBudget { ratio_permille: b }) => {
             Setting::RetryBudget { ratio_permille: number(u32::from(a), u32::from(b)) as u16 }
         }
+        (Setting::BreakerThreshold { failure_permille: a }, Setting::BreakerThreshold { failure_permille: b }) => {
+            Setting::BreakerThreshold { failure_permille: number(u32::from(a), u32::from(b)) as u16 }
+        }
         (Setting::Timeout { timeout_ms: a }, Setting::Timeout { timeout_ms: b }) => {
             Setting::Timeout { timeout_ms: number(a, b) }
         }

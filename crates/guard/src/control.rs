@@ -4,12 +4,12 @@ use crate::event::Event;
 use crate::settings::{Settings, SettingsError, read_keyring};
 use crate::shards::REASONS;
 use crate::shared::Shared;
+use crate::sync::Ordering;
 use admission::{Commanded, State, Table, Tallies, step};
 use control::{InForce, Keyring, Record, Subscriber, Verdict};
 use model::{Knob, LEVELS, NameId, Setting};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 /// How much of a new measurement of the holding time is taken over.
@@ -215,6 +215,10 @@ mod tests {
 
     #[test]
     fn a_keyring_file_is_read_again_when_it_changes_and_a_broken_one_changes_nothing() {
+        crate::interleavings::once(rotate);
+    }
+
+    fn rotate() {
         let path = std::env::temp_dir().join(format!("stopbank-keyring-{}", std::process::id()));
         let key = |seed| Signer::from_seed([seed; 32]);
         let write = |text: &str, later_s: u64| {

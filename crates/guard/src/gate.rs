@@ -5,10 +5,9 @@
 //! before looking whether somebody waits, so that one of the two sees the other. A step looks again in any case.
 
 use crate::refusal::Refusal;
+use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering, PoisonError};
 use admission::{Dropped, Entry, QueueOrder, QueuePolicy, Retry};
 use model::{Criticality, NameId};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 /// What a waiting request is told.

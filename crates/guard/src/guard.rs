@@ -13,12 +13,11 @@ use crate::refusal::Refusal;
 use crate::settings::{Settings, SettingsError};
 use crate::shards::Shards;
 use crate::shared::Shared;
+use crate::sync::{ArcSwap, AtomicU32, Mutex};
 use admission::{Decision, Reason, Request, Retry, Table};
-use arc_swap::ArcSwap;
 use control::{Clamps, Keyring, Record, Verdict};
 use model::{GuardReport, LEVELS};
-use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::{broadcast, oneshot};
 
 /// A service's guard. Cheap to clone; all clones are one.

@@ -1,5 +1,6 @@
 //! How things stand, as a value that can be shown.
 
+use crate::callee::StoppedCounts;
 use crate::shared::Shared;
 use admission::Boundary;
 use model::{BreakerPhase, Criticality, LEVELS, Setting};
@@ -80,6 +81,8 @@ pub struct BreakerHealth {
     pub retry_ratio_permille: u16,
     /// Retries refused since the start.
     pub retries_refused: u64,
+    /// Tries since the start that were not made, by reason.
+    pub stopped: StoppedCounts,
     /// The timeout of one try in force, milliseconds.
     pub timeout_ms: u32,
 }
@@ -133,6 +136,7 @@ fn callee(callee: &crate::Callee) -> BreakerHealth {
         openings: state.openings,
         retry_ratio_permille: state.retry_ratio_permille,
         retries_refused: state.retries_refused,
+        stopped: state.stopped,
         timeout_ms: state.timeout_ms,
     }
 }

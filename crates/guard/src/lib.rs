@@ -29,10 +29,11 @@ mod settings;
 mod shards;
 mod shared;
 mod span;
+mod sync;
 
-pub use admission::{Decision, OpenReason, Reason, Request, Retry};
+pub use admission::{BreakerConfig, BreakerMode, BreakerWindow, Decision, OpenReason, Reason, Request, Retry};
 pub use builder::GuardBuilder;
-pub use callee::{Attempt, Call, Callee, CalleeState, End, Stopped};
+pub use callee::{Attempt, Call, Callee, CalleeState, End, Stopped, StoppedCounts};
 pub use clock::Clock;
 pub use event::Event;
 pub use guard::Guard;
@@ -46,9 +47,12 @@ pub use permit::Permit;
 pub use refusal::Refusal;
 pub use report::KNOBS;
 pub use settings::{
-    BoundSettings, BreakerSettings, ClampSettings, ClientSettings, ConsoleSettings, KafkaSettings, LimitSettings, Mode,
-    ServerSettings, Settings, SettingsError,
+    BoundSettings, ClampSettings, ClientSettings, ConsoleSettings, KafkaSettings, LimitSettings, ServerSettings,
+    Settings, SettingsError,
 };
+
+#[cfg(test)]
+mod interleavings;
 
 /// The examples of the owner's guide.
 #[cfg(doctest)]

@@ -1,5 +1,6 @@
 //! The guard's figures in Prometheus' text format.
 
+use crate::callee::StoppedCounts;
 use crate::health::Health;
 use crate::shared::Shared;
 use admission::Reason;
@@ -75,6 +76,13 @@ fn callees(out: &mut Text, health: &Health) {
         ("retries_refused_total", "counter", "Retries that the budget refused.", |callee| callee.retries_refused),
         ("try_timeout_milliseconds", "gauge", "How long one try may take.", |callee| u64::from(callee.timeout_ms)),
     ];
+    out.head("stopped_total", "counter", "Tries towards a callee that were not made, by reason.");
+    for callee in &health.callees {
+        let StoppedCounts { breaker, throttle, deadline } = callee.stopped;
+        for (why, count) in [("breaker", breaker), ("throttle", throttle), ("deadline", deadline)] {
+            out.line("stopped_total", &[("callee", &callee.callee), ("reason", why)], count);
+        }
+    }
     for (name, kind, help, value) in figures {
         out.head(name, kind, help);
         for callee in &health.callees {

@@ -8,11 +8,9 @@ use crate::gate::{Gate, Verdict, Waiting};
 use crate::refusal::Refusal;
 use crate::settings::Settings;
 use crate::shards::Shards;
+use crate::sync::{ArcSwap, AtomicU32, Mutex, MutexGuard, Ordering, PoisonError};
 use admission::{Decision, Dropped, Entry, Load, Reason, Request, Retry, Table, decide};
-use arc_swap::ArcSwap;
 use model::Criticality;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 #[derive(Debug)]

@@ -5,7 +5,10 @@
 mod common;
 
 use common::{command, settings};
-use guard::{Callee, ClientGuardLayer, Clock, End, Event, Guard, GuardLayer, Labels, Retry, Stopped};
+use guard::{
+    BreakerConfig, BreakerMode, BreakerWindow, Callee, ClientGuardLayer, Clock, End, Event, Guard, GuardLayer, Labels,
+    OpenReason, Retry, Stopped,
+};
 use http::{Request, Response};
 use model::{BreakerPhase, Setting, Target};
 use std::convert::Infallible;
@@ -80,6 +83,61 @@ fn a_threshold_by_command_holds_at_once_keeps_what_was_counted_and_goes_with_its
     calls(&callee, 10, End::Success);
     calls(&callee, 10, End::Failure);
     assert_eq!(callee.state().phase, BreakerPhase::Open, "half, by its own threshold");
+}
+
+#[test]
+fn each_knob_of_a_callee_walks_back_to_the_owners_value_when_its_lease_ends() {
+    let clock = Clock::manual(1_000_000);
+    let mut settings = settings(10);
+    settings.ramp_ms = 1000;
+    settings.client.hedge_after_ms = Some(1);
+    let guard = Guard::new(settings, clock.clone()).unwrap();
+    let callee = guard.callee("stock");
+    let edge = || Target::edge("cart", "stock");
+    command(&guard, 1, edge(), Setting::RetryBudget { ratio_permille: 0 }, 5000);
+    command(&guard, 2, edge(), Setting::Timeout { timeout_ms: 100 }, 8000);
+    let now = || (callee.state().retry_ratio_permille, callee.state().timeout_ms);
+    assert_eq!(now(), (0, 100));
+    let mut seen = Vec::new();
+    for _ in 0..200 {
+        clock.advance_ms(50);
+        guard.step();
+        seen.push(now());
+    }
+    assert_eq!((seen[98], seen[199]), ((0, 100), (200, 1000)), "as commanded to the end, then the owner's own");
+    let rises = |pick: fn(&(u16, u32)) -> u32| {
+        let values: Vec<u32> = seen.iter().map(pick).collect();
+        assert!(values.is_sorted(), "{values:?}");
+        let steps = values.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        assert!(steps > 5, "a ramp and not a jump: {values:?}");
+        values.iter().position(|value| *value > values[0]).unwrap()
+    };
+    let (budget, timeout) = (rises(|(ratio, _)| u32::from(*ratio)), rises(|(_, timeout_ms)| *timeout_ms));
+    assert!(budget + 50 < timeout, "each knob at the end of its own lease: {budget}, {timeout}");
+}
+
+#[test]
+fn the_owner_changes_thresholds_and_mode_while_it_runs_and_nothing_counted_is_lost() {
+    let guard = Guard::new(settings(10), Clock::manual(1_000_000)).unwrap();
+    let callee = guard.callee("stock");
+    calls(&callee, 30, End::Success);
+    calls(&callee, 10, End::Failure);
+    let own = guard.settings().client.breaker;
+    callee.set_breaker(BreakerConfig { window: BreakerWindow::Ms(10_000), ..own });
+    assert_eq!((callee.state().phase, callee.state().health.calls), (BreakerPhase::Closed, 40));
+    callee.set_breaker(BreakerConfig { mode: BreakerMode::ForcedOpen, ..own });
+    let stopped = callee.call(Labels::default()).attempt().unwrap_err();
+    assert!(matches!(stopped, Stopped::Breaker { reason: OpenReason::Forced, .. }), "{stopped}");
+    assert!(guard.metrics().contains("stopbank_guard_stopped_total{callee=\"stock\",reason=\"breaker\"} 1\n"));
+    command(&guard, 1, Target::edge("cart", "stock"), Setting::BreakerThreshold { failure_permille: 200 }, 60_000);
+    callee.set_breaker(BreakerConfig { failure_permille: 900, ..own });
+    assert_eq!(callee.state().health.calls, 40);
+    calls(&callee, 1, End::Failure);
+    assert_eq!(
+        callee.state().phase,
+        BreakerPhase::Open,
+        "what is commanded is stricter than the owner's new threshold"
+    );
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn settings(plan: &Plan, service: &Service, instance: &str) -> Settings {
     settings.server.class_share_permille = [1000; 4];
     settings.server.queue_bound_ms = Some(plan.guard.queue_ms);
     settings.server.lifo_after_ms = u32::MAX;
-    settings.client.breaker.mode = guard::Mode::Disabled;
+    settings.client.breaker.mode = guard::BreakerMode::Disabled;
     settings.client.throttle_k_permille = 0;
     settings.client.retry_ratio_permille = 4000;
     settings.client.backoff_base_ms = 20;

@@ -1,23 +1,40 @@
 //! When a breaker opens, how long it stays open, and how it comes back.
 
+use serde::{Deserialize, Serialize};
+
 /// Which calls are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BreakerWindow {
     /// The last so many calls.
-    Calls {
-        /// How many.
-        calls: u32,
-    },
+    Calls(u32),
     /// The calls of the last so many milliseconds.
-    Time {
-        /// How long.
-        window_ms: u32,
-    },
+    Ms(u32),
 }
 
-/// The thresholds. Changing them keeps what was counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the owner decided by hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerMode {
+    /// It works.
+    #[default]
+    Auto,
+    /// It refuses everything.
+    ForcedOpen,
+    /// It lets everything pass, and counts.
+    ForcedClosed,
+    /// It lets everything pass, and counts nothing.
+    Disabled,
+    /// It lets everything pass, and says what phase it would be in.
+    MetricsOnly,
+}
+
+/// The thresholds, and what the owner decided by hand. Changing them keeps what was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
+    /// What the owner decided by hand; it stands above any command.
+    pub mode: BreakerMode,
     /// Which calls are looked at.
     pub window: BreakerWindow,
     /// Fewer calls than this in the window open nothing.
@@ -49,7 +66,8 @@ pub struct BreakerConfig {
 impl Default for BreakerConfig {
     fn default() -> BreakerConfig {
         BreakerConfig {
-            window: BreakerWindow::Calls { calls: 100 },
+            mode: BreakerMode::Auto,
+            window: BreakerWindow::Calls(100),
             calls_min: 20,
             failure_permille: 500,
             slow_permille: 1001,

@@ -9,28 +9,12 @@
 mod config;
 mod window;
 
-pub use config::{BreakerConfig, BreakerWindow};
+pub use config::{BreakerConfig, BreakerMode, BreakerWindow};
 pub use window::Health;
 
 use model::BreakerPhase;
 use std::fmt;
 use window::Window;
-
-/// What the owner decided by hand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BreakerMode {
-    /// It works.
-    #[default]
-    Auto,
-    /// It refuses everything.
-    ForcedOpen,
-    /// It lets everything pass, and counts.
-    ForcedClosed,
-    /// It lets everything pass, and counts nothing.
-    Disabled,
-    /// It lets everything pass, and says what phase it would be in.
-    MetricsOnly,
-}
 
 /// Why calls are refused; the caller may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +127,6 @@ enum State {
 #[derive(Clone, Debug)]
 pub struct Breaker {
     config: BreakerConfig,
-    mode: BreakerMode,
     commanded: Option<BreakerPhase>,
     state: State,
     reason: OpenReason,
@@ -164,7 +147,6 @@ impl Breaker {
     pub fn new(config: BreakerConfig) -> Breaker {
         Breaker {
             config,
-            mode: BreakerMode::Auto,
             commanded: None,
             state: State::Closed,
             reason: OpenReason::ProbesFailed,
@@ -183,14 +165,9 @@ impl Breaker {
         self.turn = turn;
     }
 
-    /// Other thresholds; what was counted stays.
+    /// Other thresholds, or another mode; what was counted stays, and so does the phase.
     pub fn set_config(&mut self, config: BreakerConfig) {
         self.config = config;
-    }
-
-    /// Another mode, by hand; it stands above any command.
-    pub fn set_mode(&mut self, mode: BreakerMode) {
-        self.mode = mode;
     }
 
     /// The phase that a command holds it in, or none: then it comes back by its own way, through probes.
@@ -211,7 +188,7 @@ impl Breaker {
     /// May a call be made now? `random` decides in the ramp, and how long a breaker stays open whose probe timed out.
     pub fn acquire(&mut self, now_ms: u64, random: u64) -> Permit {
         let refused = |reason, retry_after_ms| Permit::Refused { reason, retry_after_ms };
-        match self.mode {
+        match self.config.mode {
             BreakerMode::ForcedOpen => return refused(OpenReason::Forced, u64::from(self.config.open_max_ms)),
             BreakerMode::ForcedClosed | BreakerMode::Disabled => return Permit::Allowed(self.ticket(None)),
             BreakerMode::Auto | BreakerMode::MetricsOnly => {}
@@ -247,14 +224,16 @@ impl Breaker {
             }
         };
         match permit {
-            Permit::Refused { .. } if self.mode == BreakerMode::MetricsOnly => Permit::Allowed(self.ticket(None)),
+            Permit::Refused { .. } if self.config.mode == BreakerMode::MetricsOnly => {
+                Permit::Allowed(self.ticket(None))
+            }
             permit => permit,
         }
     }
 
     /// Tells how a call ended and how long it took.
     pub fn record(&mut self, ticket: Ticket, end: CallEnd, took_ms: u64, now_ms: u64, random: u64) {
-        if self.mode == BreakerMode::Disabled || ticket.generation != self.generation {
+        if self.config.mode == BreakerMode::Disabled || ticket.generation != self.generation {
             return;
         }
         let slow = took_ms >= u64::from(self.config.slow_call_ms);
@@ -274,7 +253,7 @@ impl Breaker {
                 self.in_a_row = if failed { self.in_a_row + 1 } else { 0 };
                 let call = Health { calls: 1, failed: u32::from(failed), slow: u32::from(slow) };
                 self.window.record(self.config.window, call, now_ms);
-                if self.mode != BreakerMode::ForcedClosed
+                if self.config.mode != BreakerMode::ForcedClosed
                     && self.commanded.is_none()
                     && let Some(reason) = self.trips(now_ms)
                 {
@@ -287,7 +266,7 @@ impl Breaker {
 
     /// The phase now.
     pub fn phase(&self, now_ms: u64) -> BreakerPhase {
-        match (self.mode, &self.state) {
+        match (self.config.mode, &self.state) {
             (BreakerMode::ForcedOpen, _) => BreakerPhase::Open,
             (BreakerMode::ForcedClosed | BreakerMode::Disabled, _) => BreakerPhase::Closed,
             (_, State::Closed) => BreakerPhase::Closed,
@@ -299,7 +278,7 @@ impl Breaker {
 
     /// Why it is not closed, if it is not.
     pub fn reason(&self, now_ms: u64) -> Option<OpenReason> {
-        match (self.mode, self.phase(now_ms)) {
+        match (self.config.mode, self.phase(now_ms)) {
             (_, BreakerPhase::Closed) => None,
             (BreakerMode::ForcedOpen, _) => Some(OpenReason::Forced),
             _ => Some(self.reason),

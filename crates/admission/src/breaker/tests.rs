@@ -5,7 +5,7 @@ mod exhaustive;
 
 fn config() -> BreakerConfig {
     BreakerConfig {
-        window: BreakerWindow::Calls { calls: 10 },
+        window: BreakerWindow::Calls(10),
         calls_min: 10,
         open_base_ms: 1000,
         open_max_ms: 8000,
@@ -103,7 +103,7 @@ fn slow_calls_and_failures_in_a_row_open_it_too() {
 
 #[test]
 fn a_time_window_forgets_what_is_old() {
-    let mut breaker = Breaker::new(BreakerConfig { window: BreakerWindow::Time { window_ms: 1000 }, ..config() });
+    let mut breaker = Breaker::new(BreakerConfig { window: BreakerWindow::Ms(1000), ..config() });
     calls(&mut breaker, &[CallEnd::Failure; 9], 0);
     assert_eq!(breaker.health(900).failed, 9);
     calls(&mut breaker, &[CallEnd::Failure], 1100);
@@ -123,10 +123,9 @@ fn an_answer_from_an_earlier_phase_does_not_count() {
 
 #[test]
 fn modes_stand_above_everything_and_a_command_holds_a_phase() {
-    let mut breaker = Breaker::new(config());
-    breaker.set_mode(BreakerMode::ForcedOpen);
+    let mut breaker = Breaker::new(BreakerConfig { mode: BreakerMode::ForcedOpen, ..config() });
     assert!(matches!(breaker.acquire(0, 0), Permit::Refused { reason: OpenReason::Forced, .. }));
-    breaker.set_mode(BreakerMode::MetricsOnly);
+    breaker.set_config(BreakerConfig { mode: BreakerMode::MetricsOnly, ..config() });
     calls(&mut breaker, &[CallEnd::Failure; 10], 0);
     assert_eq!(breaker.phase(0), BreakerPhase::Open);
     calls(&mut breaker, &[CallEnd::Failure; 10], 0);
@@ -151,6 +150,20 @@ fn thresholds_change_without_losing_what_was_counted() {
     breaker.set_config(BreakerConfig { failure_permille: 300, ..config() });
     calls(&mut breaker, &[CallEnd::Failure], 0);
     assert_eq!(breaker.phase(0), BreakerPhase::Open);
+}
+
+#[test]
+fn a_window_of_calls_becomes_one_of_time_and_back_and_keeps_what_was_counted() {
+    let window = |window| BreakerConfig { window, calls_min: 100, ..config() };
+    let mut breaker = Breaker::new(window(BreakerWindow::Calls(10)));
+    for now_ms in 0..10 {
+        calls(&mut breaker, &[CallEnd::Failure], now_ms * 100);
+    }
+    breaker.set_config(window(BreakerWindow::Ms(500)));
+    assert_eq!(breaker.health(1000).failed, 4, "those of the last half second");
+    calls(&mut breaker, &[CallEnd::Success; 6], 1000);
+    breaker.set_config(window(BreakerWindow::Calls(8)));
+    assert_eq!(breaker.health(9999), Health { calls: 8, failed: 2, slow: 0 }, "the last eight");
 }
 
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use super::BreakerWindow;
 use std::collections::VecDeque;
 
-const BUCKETS: u64 = 10;
+/// Slots of a window of time.
+const SLOTS: u64 = 10;
 
 /// How healthy the calls of the window are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +31,8 @@ impl Health {
     }
 }
 
-/// Slots of one call each, or of a tenth of the time each, with their sum.
+/// Slots of one call each, or of a tenth of the time each, with the time of each slot's first call, and their sum. So the
+/// shape may change without losing what was counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     slots: VecDeque<(u64, Health)>,
@@ -43,15 +45,11 @@ impl Window {
     }
 
     pub(super) fn record(&mut self, shape: BreakerWindow, call: Health, now_ms: u64) {
-        match shape {
-            BreakerWindow::Calls { .. } => self.slots.push_back((0, call)),
-            BreakerWindow::Time { window_ms } => {
-                let slot = now_ms / slot_ms(window_ms);
-                match self.slots.back_mut() {
-                    Some((last, health)) if *last >= slot => health.add(call),
-                    _ => self.slots.push_back((slot, call)),
-                }
+        match (shape, self.slots.back_mut()) {
+            (BreakerWindow::Ms(window_ms), Some((since_ms, health))) if now_ms < *since_ms + slot_ms(window_ms) => {
+                health.add(call);
             }
+            _ => self.slots.push_back((now_ms, call)),
         }
         self.sum.add(call);
         self.forget(shape, now_ms);
@@ -62,24 +60,27 @@ impl Window {
         self.sum
     }
 
+    /// The calls alone, oldest first: what the future depends on while only the last so many are looked at.
+    #[cfg(test)]
+    pub(super) fn calls(&self) -> Vec<Health> {
+        self.slots.iter().map(|(_, health)| *health).collect()
+    }
+
     fn forget(&mut self, shape: BreakerWindow, now_ms: u64) {
-        loop {
+        while let Some((since_ms, health)) = self.slots.front().copied() {
             let stale = match shape {
-                BreakerWindow::Calls { calls } => self.slots.len() > calls.max(1) as usize,
-                BreakerWindow::Time { window_ms } => {
-                    let oldest = (now_ms / slot_ms(window_ms)).saturating_sub(BUCKETS - 1);
-                    self.slots.front().is_some_and(|(slot, _)| *slot < oldest)
-                }
+                BreakerWindow::Calls(calls) => self.sum.calls - health.calls >= calls.max(1),
+                BreakerWindow::Ms(window_ms) => now_ms.saturating_sub(since_ms) >= u64::from(window_ms),
             };
             if !stale {
                 return;
             }
-            let Some((_, gone)) = self.slots.pop_front() else { return };
-            self.sum.take(gone);
+            self.slots.pop_front();
+            self.sum.take(health);
         }
     }
 }
 
 fn slot_ms(window_ms: u32) -> u64 {
-    (u64::from(window_ms) / BUCKETS).max(1)
+    (u64::from(window_ms) / SLOTS).max(1)
 }

@@ -40,14 +40,13 @@ impl Call {
         let now_ms = self.callee.inner.clock.now_ms();
         let left_ms = self.labels.deadline_ms.map(|deadline_ms| deadline_ms.saturating_sub(now_ms));
         if left_ms == Some(0) {
+            self.callee.machines().too_late();
             return Err(Stopped::Deadline);
         }
-        let ticket = self.callee.acquire(self.labels.criticality.unwrap_or_default(), now_ms)?;
+        let class = self.labels.criticality.unwrap_or_default();
+        let (ticket, timeout_ms) = self.callee.begin(class, self.attempts == 0, now_ms)?;
         self.attempts += 1;
-        if self.attempts == 1 {
-            self.callee.first_attempt(now_ms);
-        }
-        let timeout_ms = u64::from(self.callee.timeout_ms()).min(left_ms.unwrap_or(u64::MAX)) as u32;
+        let timeout_ms = u64::from(timeout_ms).min(left_ms.unwrap_or(u64::MAX)) as u32;
         let deadline_ms = Some(now_ms + u64::from(timeout_ms));
         let labels = Labels { attempt: self.attempts, deadline_ms, ..self.labels };
         Ok(Attempt { callee: self.callee.clone(), ticket: Some(ticket), began_ms: now_ms, labels, timeout_ms })
@@ -70,7 +69,7 @@ impl Call {
         if self.labels.deadline_ms.is_some_and(|deadline_ms| now_ms + delay_ms >= deadline_ms) {
             return None;
         }
-        self.callee.may_retry(now_ms).then(|| Duration::from_millis(delay_ms))
+        self.callee.machines().may_retry(now_ms).then(|| Duration::from_millis(delay_ms))
     }
 }
 
@@ -106,7 +105,7 @@ impl Attempt {
         if let Some(ticket) = self.ticket.take() {
             let now_ms = self.callee.inner.clock.now_ms();
             let (class, took_ms) = (self.labels.criticality.unwrap_or_default(), now_ms.saturating_sub(self.began_ms));
-            self.callee.record(class, ticket, end, took_ms, now_ms);
+            self.callee.end(class, ticket, end, took_ms, now_ms);
         }
     }
 }

@@ -6,7 +6,7 @@ mod client;
 mod server;
 
 pub use clamps::{BoundSettings, ClampSettings};
-pub use client::{BreakerSettings, ClientSettings, Mode};
+pub use client::ClientSettings;
 pub use server::{LimitSettings, ServerSettings};
 
 use control::{Keyring, Me};
@@ -207,11 +207,11 @@ pub(crate) fn read_keyring(path: &Path) -> Result<Keyring, SettingsError> {
     control::parse_keyring(&text).map_err(|error| unreadable(error.to_string()))
 }
 
-/// `own` over `all`, table by table.
+/// `own` over `all`, table by table; a breaker's window is one thing or another and is taken whole.
 fn overlay(all: &mut toml::Table, own: &toml::Table) {
     for (key, value) in own {
         match (all.get_mut(key), value) {
-            (Some(toml::Value::Table(into)), toml::Value::Table(from)) => overlay(into, from),
+            (Some(toml::Value::Table(into)), toml::Value::Table(from)) if key != "window" => overlay(into, from),
             _ => {
                 all.insert(key.clone(), value.clone());
             }

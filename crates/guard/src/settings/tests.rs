@@ -1,4 +1,5 @@
 use super::*;
+use admission::BreakerWindow;
 use control::Bound;
 use model::{Criticality, Knob, Setting};
 
@@ -14,11 +15,12 @@ never_shed = ["/health*"]
 [client]
 timeout_ms = 300
 [client.breaker]
-window_ms = 10000
+window = { ms = 10000 }
 [callees.payment]
 attempts_max = 1
 [callees.payment.breaker]
 failure_permille = 250
+window = { calls = 50 }
 [clamps]
 refused = ["restart"]
 [clamps.bounds.concurrency]
@@ -32,7 +34,7 @@ fn a_file_says_what_differs_from_the_defaults_and_a_callee_what_differs_from_the
     assert_eq!(settings.server.criticality["/checkout*"], Criticality::CriticalPlus);
     let (payment, other) = (settings.towards("payment").unwrap(), settings.towards("db").unwrap());
     assert_eq!((payment.attempts_max, payment.timeout_ms, payment.breaker.failure_permille), (1, 300, 250));
-    assert_eq!(payment.breaker.window_ms, Some(10_000));
+    assert_eq!((payment.breaker.window, other.breaker.window), (BreakerWindow::Calls(50), BreakerWindow::Ms(10_000)));
     assert_eq!((other.attempts_max, other.breaker.failure_permille), (3, 500));
     let bound = Bound { strictest: Some(Setting::Concurrency { limit: 10 }), loosest: None };
     assert_eq!(settings.clamps.clamps().unwrap().bounds[&Knob::Concurrency], bound);
@@ -48,7 +50,7 @@ fn what_is_wrong_is_named_with_its_place() {
     assert!(error("[server]\nrefuse_status = 200").contains("server.refuse_status"));
     assert!(error("[callees.db]\ntimeout = 3").contains("callees.db"));
     assert!(error("[clamps.bounds.timeout]\nstrictest = { limit = 3 }").contains("clamps.bounds.timeout.strictest"));
-    assert!(error("[client.breaker]\nwindow_ms = 1\nwindow_calls = 1").contains("client.breaker"));
+    assert!(error("[client.breaker]\nwindow = { calls = 0 }").contains("client.breaker.window"));
     assert!(error("keyring_file = \"/nowhere\"").contains("/nowhere"));
     assert!(Settings::from_toml("").unwrap().checked().unwrap_err().to_string().contains("service"));
     if cfg!(not(feature = "kafka")) {

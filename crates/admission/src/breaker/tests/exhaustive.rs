@@ -10,7 +10,7 @@ const TICKETS_MAX: usize = 2;
 
 fn small() -> BreakerConfig {
     BreakerConfig {
-        window: BreakerWindow::Calls { calls: 2 },
+        window: BreakerWindow::Calls(2),
         calls_min: 2,
         open_base_ms: 1,
         open_max_ms: 2,
@@ -33,7 +33,8 @@ struct World {
 impl World {
     /// What the future depends on, and nothing else: no reason, and no failures in a row, which open nothing here.
     fn shape(&self) -> String {
-        let Breaker { mode, commanded, state, window, openings, generation, .. } = &self.breaker;
+        let Breaker { config, commanded, state, window, openings, generation, .. } = &self.breaker;
+        let (mode, window) = (config.mode, window.calls());
         let ago = |at_ms: u64| self.now_ms.saturating_sub(at_ms).min(3);
         let state = match state {
             State::Closed => "closed".to_owned(),
@@ -88,7 +89,7 @@ impl World {
             then(&|world| world.breaker.command(phase, world.now_ms));
         }
         for mode in [BreakerMode::Auto, BreakerMode::ForcedOpen] {
-            then(&|world| world.breaker.set_mode(mode));
+            then(&|world| world.breaker.set_config(BreakerConfig { mode, ..small() }));
         }
         all
     }
@@ -108,7 +109,7 @@ impl World {
         }
         // every answer is lost, and whoever held it by hand or by command lets go
         let mut alone = self.clone();
-        alone.breaker.set_mode(BreakerMode::Auto);
+        alone.breaker.set_config(small());
         alone.breaker.command(None, alone.now_ms);
         let bound_ms = alone.now_ms + u64::from(config.open_max_ms + config.probe_timeout_ms + config.open_max_ms);
         let through = (alone.now_ms..=bound_ms).any(|now_ms| allowed(alone.breaker.acquire(now_ms, 0)).is_some());
