@@ -94,6 +94,14 @@ pub fn collector() -> Option<PathBuf> {
     script("scripts/collector", &["fetch"])
 }
 
+/// The folder of Kafka's own libraries, fetched if need be, or `None` as with [`python`].
+pub fn kafka_libraries() -> Option<PathBuf> {
+    let fetch = ["fetch"];
+    let script = script("scripts/kafka", &fetch)?;
+    let told = succeed(Command::new(script).args(fetch)).stdout;
+    Some(PathBuf::from(String::from_utf8_lossy(&told).trim()))
+}
+
 /// The example subscriber in Go, built, or `None` as with [`python`].
 pub fn go_subscriber() -> Option<PathBuf> {
     if Command::new("go").arg("version").output().is_err() {
@@ -159,6 +167,12 @@ impl Running {
     /// Starts it with its output piped.
     pub fn start(command: &mut Command) -> Running {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("the program starts");
+        Running(child, None)
+    }
+
+    /// Starts it with nobody listening.
+    pub fn silent(command: &mut Command) -> Running {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
         Running(child, None)
     }
 
