@@ -9,8 +9,10 @@ use kafka::{
     Provision, RecordRef, Sink, SinkConfig, SinkError, Source, SourceConfig, SourceEvent, Start, Step, Tail,
     TailConfig, Telemetry, TopicPartition, TopicState, Topics, Writer, WriterConfig, check, ensure_topics,
 };
+use native_tls::{Identity, TlsAcceptor, TlsStream};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -279,7 +281,7 @@ fn every_login_works_over_tls_for_reading_and_writing() {
 #[test]
 fn tokens_of_an_openid_provider_let_us_in_and_its_refusal_is_told() {
     let broker = broker!();
-    let provider = Provider::start();
+    let provider = Provider::start(broker);
     let mut connection = broker.sasl.connection("OAUTHBEARER");
     connection.properties.retain(|name, _| !matches!(name.as_str(), "sasl.username" | "sasl.password"));
     let login = [
@@ -288,6 +290,7 @@ fn tokens_of_an_openid_provider_let_us_in_and_its_refusal_is_told() {
         ("sasl.oauthbearer.client.id", "stopbank"),
         ("sasl.oauthbearer.client.secret", "right:secret"),
         ("sasl.oauthbearer.scope", "kafka telemetry"),
+        ("https.ca.location", provider.authority.as_str()),
     ];
     connection.properties.extend(login.map(|(name, value)| (name.to_owned(), value.to_owned())));
     round_trip(broker, &connection, "OIDC");
@@ -296,30 +299,44 @@ fn tokens_of_an_openid_provider_let_us_in_and_its_refusal_is_told() {
     connection.properties.insert("sasl.oauthbearer.client.secret".to_owned(), "wrong".to_owned());
     let refused = check(&connection, &broker.topics("refused"), PATIENCE).expect_err("the secret is wrong");
     assert!(matches!(&refused, Error::Login { reason, .. } if reason.contains("invalid_client")), "{refused}");
+
+    // The certificate is no public authority's: without its own it is not trusted.
+    connection.properties.remove("https.ca.location");
+    let refused = check(&connection, &broker.topics("refused"), PATIENCE).expect_err("nobody vouches for the endpoint");
+    assert!(matches!(&refused, Error::Login { reason, .. } if reason.contains("certificate")), "{refused}");
 }
 
-/// A token endpoint on loopback that gives unsecured tokens, as the test broker takes them, to whoever knows the secret.
+/// A token endpoint on loopback, over TLS with the test broker's certificate, that gives unsecured tokens, as the test broker takes them, to whoever knows the secret.
 struct Provider {
     url: String,
+    /// The file that vouches for its certificate.
+    authority: String,
     given: Arc<AtomicUsize>,
 }
 
 impl Provider {
-    fn start() -> Provider {
+    fn start(broker: &Broker) -> Provider {
+        let authority = broker.sasl.ca.clone();
+        let key = std::fs::read(Path::new(&authority).with_file_name("broker.p12")).expect("it lies beside");
+        let key = Identity::from_pkcs12(&key, &broker.sasl.password).expect("the broker reads it, too");
+        let acceptor = TlsAcceptor::new(key).expect("a key and its certificate");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}/token", listener.local_addr().expect("it is bound"));
+        let url = format!("https://{}/token", listener.local_addr().expect("it is bound"));
         let given = Arc::new(AtomicUsize::new(0));
         let count = given.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                serve_token(stream, &count);
+                // Who does not trust the certificate hangs up here.
+                if let Ok(stream) = acceptor.accept(stream) {
+                    serve_token(stream, &count);
+                }
             }
         });
-        Provider { url, given }
+        Provider { url, authority, given }
     }
 }
 
-fn serve_token(mut stream: TcpStream, given: &AtomicUsize) {
+fn serve_token(mut stream: TlsStream<TcpStream>, given: &AtomicUsize) {
     const FORM: &str = "grant_type=client_credentials&scope=kafka%20telemetry";
     let (mut request, mut bytes) = (String::new(), [0; 4096]);
     while !request.ends_with(FORM) {
