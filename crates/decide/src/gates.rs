@@ -65,18 +65,31 @@ pub fn comes_back_by_itself(knob: Knob) -> bool {
     knob.kind() == KnobKind::State || knob == Knob::Purge
 }
 
+/// Does the knob make services refuse requests? Retry budgets spare a callee what would be asked again; they turn nobody away,
+/// and there are as many as callers: counted with the others they would leave no place for the bound that ends a storm.
+pub fn refuses(knob: Knob) -> bool {
+    knob != Knob::RetryBudget
+}
+
 fn blast_radius(key: &Key, scene: &Scene<'_>) -> Result<(), String> {
-    let acting = scene.leases.iter().filter(|(_, lease)| lease.acts());
+    if !refuses(key.1) {
+        return Ok(());
+    }
+    let acting = scene.leases.iter().filter(|(other, lease)| lease.acts() && refuses(other.1));
     let mut services: BTreeSet<&str> = acting.map(|(other, _)| carrier(&other.0)).collect();
     services.insert(carrier(&key.0));
     let most = services_max(scene.limits, scene.services_total);
     if services.len() > most {
-        return Err(format!("blast radius: {} of {} services would obey", services.len(), scene.services_total));
+        return Err(format!(
+            "blast radius: {} of {} services would refuse requests",
+            services.len(),
+            scene.services_total
+        ));
     }
     Ok(())
 }
 
-/// How many services may obey at the same time.
+/// How many services may be told to refuse requests at the same time.
 pub fn services_max(limits: &Limits, services_total: u32) -> usize {
     let share = libm::floor(limits.max_services_share * f64::from(services_total)) as usize;
     share.max(limits.services_min as usize)

@@ -33,9 +33,10 @@ pub struct Limits {
     pub min_confidence: f64,
     /// The least coverage of the telemetry behind the finding, 0..1.
     pub min_coverage: f64,
-    /// The largest share of the fleet's services that obey commands at the same time, 0..1 (but see `services_min`).
+    /// The largest share of the fleet's services that are told to refuse requests at the same time, 0..1 (but see
+    /// `services_min`). Retry budgets turn nobody away and do not count.
     pub max_services_share: f64,
-    /// This many services may obey at the same time however small the fleet is.
+    /// This many services may be told so at the same time however small the fleet is.
     pub services_min: u32,
     /// The largest share of an entry service's demand that is shed, 0..1.
     pub max_shed_share_service: f64,

@@ -1,7 +1,7 @@
 //! Whatever the graph and the findings are: the limits hold, one writer per knob, no command without a finding.
 
 use super::*;
-use crate::gates::services_max;
+use crate::gates::{refuses, services_max};
 use crate::guards::carrier_of;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -70,6 +70,25 @@ fn findings(fleet: &Fleet) -> Vec<Finding> {
     fleet.overloaded.iter().map(one).collect()
 }
 
+#[test]
+fn the_budgets_of_many_callers_leave_a_place_for_the_bound_of_what_is_overloaded() {
+    let mut picture = storm(50.0, 3.0);
+    let caller = |index: usize| EdgeFacts { caller: name(index), ..picture.edges[3].clone() };
+    let callers: Vec<EdgeFacts> = (0..6).map(caller).collect();
+    picture.edges.extend(callers);
+    let mut policy = acting();
+    policy.limits.services_min = 1;
+    policy.limits.max_services_share = 0.1;
+    let mut desk = Desk::new(policy);
+    let amplified = Finding { subject: "cart->stock".to_owned(), ..finding(Signature::RetryAmplification) };
+    let before = desk.second(std::slice::from_ref(&amplified), &picture);
+    assert_eq!(commands(&before).iter().filter(|command| command.mode == Mode::Act).count(), 7);
+    let stuck = Finding { id: FindingId("f-2".to_owned()), ..finding(Signature::Metastable) };
+    let out = desk.second(&[amplified, stuck], &picture);
+    let bound = commands(&out).into_iter().find(|command| command.knob == Knob::QueueBound);
+    assert!(bound.is_some_and(|bound| bound.mode == Mode::Act && bound.target.service == "stock"), "{out:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
@@ -94,7 +113,7 @@ proptest! {
                 keys.insert((command.target.clone(), command.knob, command.id.clone()));
             }
             let acting: Vec<_> = desk.ledger.commands(&desk.policy).into_iter().filter(|command| command.mode == Mode::Act).collect();
-            let obeying: BTreeSet<&str> = acting.iter().map(carrier_of).collect();
+            let obeying: BTreeSet<&str> = acting.iter().filter(|command| refuses(command.knob)).map(carrier_of).collect();
             prop_assert!(obeying.len() <= most, "{} > {most}", obeying.len());
             let mut shed_rps = 0.0;
             for command in acting.iter().filter(|command| command.knob == Knob::Admission) {
