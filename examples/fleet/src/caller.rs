@@ -123,6 +123,7 @@ impl Caller<'_> {
         if self.database {
             attributes.push(("db.system.name", text("postgresql")));
             attributes.push(("db.operation.name", text("SELECT")));
+            attributes.push(("db.collection.name", text(call.path.trim_start_matches('/'))));
         } else {
             attributes.push(("peer.service", text(&call.to)));
             attributes.push(("http.request.method", text("GET")));

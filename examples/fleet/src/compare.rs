@@ -71,7 +71,8 @@ pub(crate) fn run(arguments: &Compare) -> Result<(), String> {
     Ok(())
 }
 
-fn say(line: &str) -> Result<(), String> {
+/// A line for whoever started this.
+pub(crate) fn say(line: &str) -> Result<(), String> {
     let mut out = stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|error| error.to_string())
 }

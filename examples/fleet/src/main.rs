@@ -11,6 +11,7 @@ mod node;
 mod observer;
 mod plan;
 mod run;
+mod scenario;
 mod spans;
 mod verdict;
 
@@ -31,6 +32,8 @@ struct Cli {
 enum Command {
     /// Run the story in each arm and print the comparison.
     Compare(compare::Compare),
+    /// Print a plan as a scenario of the lab: `stopbank lab run` plays the same fleet in virtual time.
+    Scenario(scenario::Arguments),
     /// Be one service of a plan.
     Serve {
         /// The plan's file.
@@ -56,6 +59,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Scenario(arguments) => scenario::run(&arguments).and_then(|text| compare::say(&text)),
         Command::Serve { plan, attached, name } => {
             on_runtime(&plan, attached, |plan| async move { node::serve(plan, &name).await })
         }

@@ -1,12 +1,15 @@
 //! Looks on: what stands on the control topic, and how many guards say that they obey. Changes nothing.
 
 use kafka::{Connection, Edge, Tail, TailConfig, TailRecord, Topics};
-use model::{Mode, Setting};
+use model::{CommandId, Knob, Mode, Setting};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// A guard reports each second; what it said longer ago counts no more.
+const SILENT_AFTER: Duration = Duration::from_secs(3);
 
 /// A command as it changed.
 #[derive(Clone, Debug, Serialize)]
@@ -24,8 +27,18 @@ pub(crate) struct Seen {
 struct Notes {
     commands: Vec<Seen>,
     standing: BTreeMap<String, Option<Setting>>,
-    /// How many commands each instance obeys.
-    obeyed: BTreeMap<String, usize>,
+    /// Which knob a command is for.
+    knobs: BTreeMap<CommandId, Knob>,
+    /// What each instance said that it obeys, and when it did.
+    obeyed: BTreeMap<String, (Instant, Vec<CommandId>)>,
+}
+
+impl Notes {
+    /// What instances obey, by their last reports. One that reports over HTTP falls silent with stopbank: then nothing is
+    /// known of it.
+    fn said(&self) -> impl Iterator<Item = &[CommandId]> {
+        self.obeyed.values().filter(|(at, _)| at.elapsed() < SILENT_AFTER).map(|(_, obeyed)| obeyed.as_slice())
+    }
 }
 
 /// Looks on until it is dropped.
@@ -46,7 +59,8 @@ impl Observer {
         watch(connection, &topics.control, notes.clone(), stop.clone(), commands)?;
         watch(connection, &topics.reports, notes.clone(), stop.clone(), |notes, record| {
             if let Ok(report) = control::decode_report(&record.into_record()) {
-                notes.obeyed.insert(format!("{}/{}", report.service, report.instance), report.obeyed.len());
+                let obeyed = report.obeyed.into_iter().map(|obeyed| obeyed.id).collect();
+                notes.obeyed.insert(format!("{}/{}", report.service, report.instance), (Instant::now(), obeyed));
             }
         })?;
         Ok(Observer { notes, stop })
@@ -59,7 +73,13 @@ impl Observer {
 
     /// How many instances obey something, by their last reports.
     pub(crate) fn obeying(&self) -> usize {
-        locked(&self.notes).obeyed.values().filter(|obeyed| **obeyed > 0).count()
+        locked(&self.notes).said().filter(|obeyed| !obeyed.is_empty()).count()
+    }
+
+    /// The knobs of what some instance obeys, by the last reports.
+    pub(crate) fn knobs(&self) -> BTreeSet<Knob> {
+        let notes = locked(&self.notes);
+        notes.said().flatten().filter_map(|id| notes.knobs.get(id).copied()).collect()
     }
 }
 
@@ -92,6 +112,7 @@ fn command(notes: &mut Notes, record: TailRecord, began: Instant) {
     if command.mode != Mode::Act {
         return;
     }
+    notes.knobs.insert(command.id.clone(), command.knob);
     let what = format!("{}/{}", command.target, command.knob.as_str());
     // A renewal is no news.
     if notes.standing.insert(what.clone(), command.setting) != Some(command.setting) {

@@ -6,7 +6,9 @@ use crate::observer::{Observer, Seen};
 use crate::plan::Plan;
 use control::{Role, Signer};
 use kafka::{Connection, Provision, Telemetry};
+use model::Knob;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,8 +17,11 @@ use std::time::{Duration, Instant};
 
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The stopbank of the third arm is killed so long after the database is well again, if it commands by then.
-const KILLED_AFTER: Duration = Duration::from_secs(4);
+/// The stopbank of the third arm is killed so long after the database is well again, as soon as guards obey more than retry
+/// budgets.
+const KILLED_AFTER: Duration = Duration::from_secs(1);
+/// From then to the look at what guards still obey, seconds: their reports come each second.
+const HELD_ON_S: f64 = 2.0;
 
 /// What is done for the fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -44,7 +49,7 @@ pub(crate) struct Stage {
 }
 
 /// What happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Story {
     /// The clients' seconds.
     pub(crate) seconds: Vec<Second>,
@@ -54,6 +59,10 @@ pub(crate) struct Story {
     pub(crate) obeying: Vec<usize>,
     /// When stopbank was killed, seconds from the start.
     pub(crate) killed_at_s: Option<f64>,
+    /// The knobs that guards obeyed at that moment.
+    pub(crate) held_then: BTreeSet<Knob>,
+    /// The knobs that guards obeyed two seconds later, with nobody left to renew them.
+    pub(crate) held_on: BTreeSet<Knob>,
 }
 
 /// Plays the story once.
@@ -85,7 +94,7 @@ pub(crate) fn run(arm: Arm, plan: &Plan, stage: &Stage) -> Result<Story, String>
     let began = Instant::now();
     let seconds = listen(&mut clients)?;
     let observer = Observer::start(&connection, &plan.topics(), began)?;
-    let mut story = Story { seconds: Vec::new(), commands: Vec::new(), obeying: Vec::new(), killed_at_s: None };
+    let mut story = Story::default();
     let slow_at = Duration::from_secs(plan.story.slow_at_s);
     let well_at = slow_at + Duration::from_secs(plan.story.slow_for_s);
     let end = well_at + Duration::from_secs(plan.story.watch_s);
@@ -101,11 +110,17 @@ pub(crate) fn run(arm: Arm, plan: &Plan, stage: &Stage) -> Result<Story, String>
             is_well = true;
             pace(&plan, usual_ms(&plan))?;
         }
-        if arm == Arm::Killed && now >= well_at + KILLED_AFTER && story.killed_at_s.is_none() && observer.obeying() > 0
-        {
-            // SIGKILL: no drain, no release, no goodbye.
-            drop(stopbank.take());
-            story.killed_at_s = Some(began.elapsed().as_secs_f64());
+        if arm == Arm::Killed && now >= well_at + KILLED_AFTER && story.killed_at_s.is_none() {
+            let held = observer.knobs();
+            if held.iter().any(|knob| *knob != Knob::RetryBudget) {
+                // SIGKILL: no drain, no release, no goodbye.
+                drop(stopbank.take());
+                story.killed_at_s = Some(began.elapsed().as_secs_f64());
+                story.held_then = held;
+            }
+        }
+        if story.held_on.is_empty() && story.killed_at_s.is_some_and(|at_s| now.as_secs_f64() >= at_s + HELD_ON_S) {
+            story.held_on = observer.knobs();
         }
         while story.obeying.len() < now.as_secs() as usize {
             story.obeying.push(observer.obeying());

@@ -2,7 +2,9 @@
 
 use crate::plan;
 use crate::run::{Arm, Story};
+use model::Knob;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The last so many seconds of a stretch are looked at.
 const STRETCH_S: u64 = 6;
@@ -34,6 +36,8 @@ pub(crate) struct Verdict {
     pub(crate) obeying_at_the_end: usize,
     /// When stopbank was killed, seconds after the end of the fault.
     pub(crate) killed_after_s: Option<f64>,
+    /// The knobs that guards obeyed two seconds after it had been killed.
+    pub(crate) held_on: BTreeSet<Knob>,
     /// For so long guards obeyed after it had been killed, seconds.
     pub(crate) obeyed_on_for_s: Option<f64>,
 }
@@ -73,6 +77,7 @@ impl Verdict {
             commands: story.commands.len(),
             obeying_at_the_end: story.obeying.last().copied().unwrap_or(0),
             killed_after_s: story.killed_at_s.map(|killed_s| killed_s - well_s as f64),
+            held_on: story.held_on.clone(),
             obeyed_on_for_s,
         }
     }
@@ -108,7 +113,8 @@ mod tests {
 
     fn story(good: impl Fn(u64) -> u32) -> Story {
         let second = |at_s| Second { at_s, offered: 60, good: good(at_s), ..Second::default() };
-        Story { seconds: (0..40).map(second).collect(), commands: vec![], obeying: vec![0; 40], killed_at_s: None }
+        let seconds = (0..40).map(second).collect();
+        Story { seconds, obeying: vec![0; 40], ..Story::default() }
     }
 
     const PLAN: plan::Story = plan::Story { slow_at_s: 10, slow_for_s: 5, slow_ms: 1, watch_s: 25 };
