@@ -1,7 +1,7 @@
 //! `fleet compare`: the story in each arm, and the comparison.
 
 use crate::children;
-use crate::plan::{BUILT_IN, Plan};
+use crate::plan::{BUILT_IN, Collector, Plan};
 use crate::run::{self, Arm, Stage};
 use crate::verdict::{self, Verdict};
 use serde_json::json;
@@ -27,6 +27,9 @@ pub(crate) struct Compare {
     /// topic; without it they are written there directly.
     #[arg(long, value_name = "URL")]
     pub(crate) collector: Option<String>,
+    /// The topic that the Collector writes to; it is made if it is not there.
+    #[arg(long, value_name = "TOPIC", default_value = "otlp_spans", requires = "collector")]
+    pub(crate) collector_topic: String,
     /// One JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
@@ -48,7 +51,9 @@ pub(crate) fn run(arguments: &Compare) -> Result<(), String> {
         Some(brokers) => (None, brokers.clone()),
         None => children::kafka().map(|(broker, brokers)| (Some(broker), brokers))?,
     };
-    let stage = Stage { brokers, stopbank, collector: arguments.collector.clone(), folder: folder.0.clone() };
+    let topic = arguments.collector_topic.clone();
+    let collector = arguments.collector.clone().map(|url| Collector { url, topic });
+    let stage = Stage { brokers, stopbank, collector, folder: folder.0.clone() };
     if !arguments.json {
         say(&format!(
             "{} services, {:.0} requests/s, the database slow for {} s. Each arm takes {} s.",

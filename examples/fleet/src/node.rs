@@ -65,7 +65,7 @@ fn node(plan: Plan, service: Service) -> Result<Router, String> {
     let guard = guard.map_err(|error| error.to_string())?;
     let topics = plan.topics();
     let road = match &plan.place.collector {
-        Some(url) => Road::Collector(url.clone()),
+        Some(collector) => Road::Collector(collector.url.clone()),
         None => Road::Kafka(connection, topics.traces[0].clone()),
     };
     let spans = Exporter::start(&service.name, &instance, road)?;

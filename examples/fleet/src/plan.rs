@@ -129,10 +129,20 @@ pub(crate) struct Place {
     pub(crate) domain: String,
     /// The public keys whose commands count.
     pub(crate) keyring: String,
-    /// Spans go to this Collector (OTLP over HTTP) instead of the telemetry topic.
-    pub(crate) collector: Option<String>,
+    /// Spans go to this Collector instead of the telemetry topic.
+    pub(crate) collector: Option<Collector>,
     /// The port of each service.
     pub(crate) ports: BTreeMap<String, u16>,
+}
+
+/// An OpenTelemetry Collector.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Collector {
+    /// Where it takes OTLP over HTTP.
+    pub(crate) url: String,
+    /// The topic that it writes to.
+    pub(crate) topic: String,
 }
 
 impl Plan {
@@ -168,7 +178,11 @@ impl Plan {
 
     /// The topics.
     pub(crate) fn topics(&self) -> kafka::Topics {
-        kafka::Topics::prefixed(&self.place.prefix)
+        let mut topics = kafka::Topics::prefixed(&self.place.prefix);
+        if let Some(collector) = &self.place.collector {
+            topics.traces = vec![collector.topic.clone()];
+        }
+        topics
     }
 
     /// Requests per second that the clients send.

@@ -3,7 +3,7 @@
 use crate::children::{Running, free_ports, wait_for};
 use crate::load::Second;
 use crate::observer::{Observer, Seen};
-use crate::plan::Plan;
+use crate::plan::{Collector, Plan};
 use control::{Role, Signer};
 use kafka::{Connection, Provision, Telemetry};
 use model::Knob;
@@ -43,7 +43,7 @@ pub(crate) struct Stage {
     /// The program.
     pub(crate) stopbank: PathBuf,
     /// A Collector for the spans, if there is one.
-    pub(crate) collector: Option<String>,
+    pub(crate) collector: Option<Collector>,
     /// Where files may be put.
     pub(crate) folder: PathBuf,
 }
@@ -162,6 +162,8 @@ fn ourselves(arguments: &[&str], plan: &Path) -> Result<Command, String> {
 fn start_stopbank(plan: &Plan, stage: &Stage) -> Result<Running, String> {
     let topics = plan.topics();
     let admin = plan.address("stopbank");
+    // a Collector's topic holds the spans of other runs
+    let start = if plan.place.collector.is_some() { "latest" } else { "earliest" };
     let mut command = Command::new(&stage.stopbank);
     command.arg("run").env_clear().envs(std::env::vars().filter(|(name, _)| !name.starts_with("STOPBANK_")));
     let settings = [
@@ -171,7 +173,7 @@ fn start_stopbank(plan: &Plan, stage: &Stage) -> Result<Running, String> {
         ("GROUP", &plan.place.domain),
         ("MODE", "act"),
         ("ADMIN_ADDRESS", &admin),
-        ("TELEMETRY_START", "earliest"),
+        ("TELEMETRY_START", start),
         ("WINDOW_GRACE", "1s"),
         ("WINDOW_FLOW_SAMPLE", "1"),
         ("ENGINE_WARM_UP", "12s"),
