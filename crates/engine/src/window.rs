@@ -41,11 +41,13 @@ impl Engine {
         self.counters.folded += window.folded;
         self.counters.calls += rollup.edges.values().map(|row| row.calls.0 / 1024).sum::<u64>();
         self.graph.apply(window, rollup);
+        self.succession.observe(window, &self.graph, &mut self.learner);
         let mut unhealthy = self.detector.unhealthy();
         unhealthy.extend(self.ledger.acted_on().into_iter().map(NameId::of));
         self.learner.observe(rollup, &unhealthy);
         if self.counters.windows.is_multiple_of(FORGET_EVERY) {
             let graph = &self.graph;
+            self.succession.retain(graph);
             self.learner.retain(|subject| match subject {
                 Subject::Service(id) => graph.service(id).is_some(),
                 Subject::Edge(id) => graph.edge(id).is_some(),

@@ -85,9 +85,9 @@ impl LearnConfig {
 /// What is learned of a whole fleet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Learner {
-    config: LearnConfig,
-    services: BTreeMap<NameId, Known>,
-    edges: BTreeMap<EdgeId, KnownEdge>,
+    pub(crate) config: LearnConfig,
+    pub(crate) services: BTreeMap<NameId, Known>,
+    pub(crate) edges: BTreeMap<EdgeId, KnownEdge>,
     deviating: BTreeSet<(Subject, Signal)>,
     end_ns: u64,
 }
@@ -99,17 +99,17 @@ impl Default for Learner {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct KnownEdge {
+pub(crate) struct KnownEdge {
     pool: Pool,
-    signals: Signals,
+    pub(crate) signals: Signals,
     last_ns: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Known {
+pub(crate) struct Known {
     pool: ServiceRow,
-    signals: Signals,
-    healthy: Reservoir,
+    pub(crate) signals: Signals,
+    pub(crate) healthy: Reservoir,
     capacity: Capacity,
     demand: Demand,
     delay: Option<QueueDelay>,
@@ -216,6 +216,16 @@ impl Learner {
         let threshold = judged.baseline.threshold(&self.config.baseline(signal), judged.noise);
         threshold.normal?;
         Some(Deviation { subject, signal, z: judged.z, threshold, calls: judged.calls, at_ns: judged.at_ns })
+    }
+
+    /// When a subject was last compared with a normal that is known, the window's end in Unix nanoseconds; `None` for never.
+    pub fn judged_ns(&self, subject: Subject) -> Option<u64> {
+        let signals = match subject {
+            Subject::Service(id) => &self.services.get(&id)?.signals,
+            Subject::Edge(id) => &self.edges.get(&id)?.signals,
+        };
+        let known = |signal: &Signal| signals.get(signal).filter(|judged| judged.baseline.is_known());
+        signals.keys().filter_map(known).map(|judged| judged.at_ns).max()
     }
 
     /// What deviates now, sorted by subject and signal.

@@ -16,6 +16,19 @@ pub struct Threshold {
     pub frozen: bool,
 }
 
+/// What can be said of a service's health.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// Too little is known of it: no normal has been learned, or it was last judged too long ago.
+    #[default]
+    Unknown,
+    /// Nothing deviates from what is normal for it.
+    Healthy,
+    /// Something does.
+    Deviating,
+}
+
 /// A service in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceView {
@@ -35,6 +48,9 @@ pub struct ServiceView {
     pub queue_delay_ms: Option<Interval>,
     /// Does any signal of it deviate?
     pub deviating: bool,
+    /// Is it healthy, as far as that is known?
+    #[serde(default)]
+    pub state: ServiceState,
 }
 
 /// An edge in the graph, all operations together.

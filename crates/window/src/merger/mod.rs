@@ -123,7 +123,8 @@ impl Merger {
         window.flows = merged(flows, |row: &FlowRow| row.key, add_flow);
         window.local = merged(local, |row: &LocalRow| (row.service, row.operation), add_local);
         self.routes.learn(end_ns, &routes, &window.services);
-        window.edges = edges.close(|key| self.routes.resolve(end_ns, key));
+        let (routes, end) = (&self.routes, end_ns);
+        window.edges = edges.close(|key| routes.resolve(end, key), |key| routes.taken(end, key));
         self.announce(&mut window.names);
         window.completeness_permille = self.completeness(window.spans, window.late);
         window

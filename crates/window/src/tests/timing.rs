@@ -108,3 +108,13 @@ fn what_lies_absurdly_far_ahead_is_refused_before_it_crowds_out_the_rest() {
     assert_eq!(parts[0].window().spans, 1);
     assert_eq!(shard.counters().future, 96);
 }
+
+#[test]
+fn a_clock_that_is_ahead_makes_no_wasted_work_of_an_answer_that_arrived() {
+    let seen = windows(
+        "1 - server web  home 0..100
+         2 1 client web  get  10..60
+         3 2 server cart read 1020..1050",
+    );
+    assert_eq!((edge(&seen, "web", "cart").wasted, service(&seen, "cart").wasted), (n(0), n(0)));
+}
