@@ -5,6 +5,7 @@ use lab::lens::Glass;
 use lab::tunnel::{Stopbank, StopbankConfig};
 use lab::{Export, Lens, Topology, World, WorldConfig, builtin};
 use model::ServiceState;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use telemetry::Encoding;
 
@@ -113,13 +114,17 @@ mean_us = 5000
 fn a_service_with_a_call_a_minute_is_unknown_and_never_healthy() {
     let quiet = Topology::from_toml(QUIET).expect("it is a topology");
     for seconds in [10, 300] {
-        let (pipeline, effects) = watch(quiet.clone(), seconds, 0, |_, _| true);
+        let asked = Cell::new(0);
+        let (pipeline, effects) = watch(quiet.clone(), seconds, 0, |_, export| {
+            asked.set(asked.get() + usize::from(export.service() == "night"));
+            true
+        });
         assert_eq!((commands(&effects), findings(&effects)), (0, vec![]));
         let services = pipeline.engine().view().services;
         let state = |name: &str| services.iter().find(|service| service.name == name).map(|service| service.state);
         assert!(matches!(state("night"), None | Some(ServiceState::Unknown)), "after {seconds} s");
         if seconds > 60 {
-            assert!(state("night").is_some(), "it is shown");
+            assert!(asked.get() > 1 && state("night").is_some(), "asked {} times: {services:?}", asked.get());
             assert_eq!(state("front"), Some(ServiceState::Healthy));
         } else {
             assert_ne!(state("front"), Some(ServiceState::Healthy), "nothing is learned yet");

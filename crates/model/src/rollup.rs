@@ -153,6 +153,7 @@ impl ServiceRow {
         self.wasted += other.wasted;
         add_all(&mut self.criticality, &other.criticality);
         self.unweighted += other.unweighted;
+        self.spans += other.spans;
     }
 }
 
@@ -178,6 +179,9 @@ impl EdgeRow {
         self.exemplars.dedup();
         self.exemplars.truncate(EXEMPLARS_MAX);
         self.biased |= other.biased;
+        self.spans += other.spans;
+        self.ahead_us = self.ahead_us.max(other.ahead_us);
+        self.behind_us = self.behind_us.max(other.behind_us);
     }
 }
 

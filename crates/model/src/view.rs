@@ -76,6 +76,12 @@ pub struct EdgeView {
     pub p99_ms: Threshold,
     /// Sampling that cannot be reconciled.
     pub biased: bool,
+    /// A clock of the callee is ahead of a caller's by at least so much, milliseconds, as paired calls show.
+    #[serde(default)]
+    pub ahead_ms: f64,
+    /// A clock of the callee is behind a caller's by at least so much, milliseconds.
+    #[serde(default)]
+    pub behind_ms: f64,
     /// Operations seen on this edge: (caller operation, callee operation, calls per second).
     pub operations: Vec<(String, String, f64)>,
     /// Calls since the start.

@@ -46,7 +46,9 @@ impl Edges {
 
 /// Of messages that a consumer counts only those remain that could not be sent.
 fn leave_to_consumer(row: &mut EdgeRow) {
+    let sent = row.calls;
     row.calls = row.failures.iter().copied().sum();
+    row.spans = (u128::from(row.spans) * u128::from(row.calls.0) / u128::from(sent.0.max(1))) as u64;
     row.retries = row.retries.min(row.calls);
     row.first_attempts = Count(row.calls.0 - row.retries.0);
     row.criticality = Default::default();
@@ -65,6 +67,9 @@ fn add((kept, hint): &mut (EdgeRow, EdgeHint), (next, more): &(EdgeRow, EdgeHint
     kept.unpaired += next.unpaired;
     kept.criticality.iter_mut().zip(next.criticality).for_each(|(sum, more)| *sum += more);
     kept.biased |= next.biased;
+    kept.spans += next.spans;
+    kept.ahead_us = kept.ahead_us.max(next.ahead_us);
+    kept.behind_us = kept.behind_us.max(next.behind_us);
     hint.exemplars.extend_from_slice(&more.exemplars);
     more.failed.iter().for_each(|bucket| merge_failed(&mut hint.failed, *bucket));
     hint.said_timeout_us = hint.said_timeout_us.max(more.said_timeout_us);

@@ -191,6 +191,7 @@ fn add_service(kept: &mut ServiceRow, next: &ServiceRow) {
     kept.wasted += next.wasted;
     kept.criticality.iter_mut().zip(next.criticality).for_each(|(sum, more)| *sum += more);
     kept.unweighted += next.unweighted;
+    kept.spans += next.spans;
 }
 
 fn add_local(kept: &mut LocalRow, next: &LocalRow) {

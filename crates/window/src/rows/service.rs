@@ -15,6 +15,7 @@ pub(crate) struct ServiceAcc {
     wasted: Count,
     criticality: [Count; LEVELS],
     unweighted: Count,
+    spans: u64,
     /// What the configuration says of this operation's criticality.
     pub(crate) mapped: Option<Criticality>,
 }
@@ -35,6 +36,7 @@ impl ServiceAcc {
     pub(crate) fn serve(&mut self, served: Served, pool: &mut Pool) {
         let count = served.weight.count();
         self.calls += count;
+        self.spans += 1;
         if let Outcome::Failed(failure) = served.outcome {
             self.failures[failure.index()] += count;
         }
@@ -70,6 +72,7 @@ impl ServiceAcc {
             wasted: self.wasted,
             criticality: self.criticality,
             unweighted: self.unweighted,
+            spans: self.spans,
         }
     }
 

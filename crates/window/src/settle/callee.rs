@@ -64,6 +64,13 @@ impl Settler<'_> {
         let count = node.weight.count();
         if node.kind == SpanKind::Consumer {
             self.take_message(node, call, at);
+        } else if !call.failed() && node.duration_ns() <= call.duration_ns() {
+            // An answer lies within the call by one clock; where it does not, there are two.
+            let ahead_ns = node.end_ns.saturating_sub(call.end_ns);
+            let behind_ns = call.start_ns.saturating_sub(node.start_ns);
+            if ahead_ns | behind_ns > 0 {
+                self.open.edges.row(at).skew(ahead_ns, behind_ns);
+            }
         }
         if self.is_wasted(node, call) {
             self.open.edges.row(at).wasted += count;

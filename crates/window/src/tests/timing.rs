@@ -116,5 +116,11 @@ fn a_clock_that_is_ahead_makes_no_wasted_work_of_an_answer_that_arrived() {
          2 1 client web  get  10..60
          3 2 server cart read 1020..1050",
     );
-    assert_eq!((edge(&seen, "web", "cart").wasted, service(&seen, "cart").wasted), (n(0), n(0)));
+    let row = edge(&seen, "web", "cart");
+    assert_eq!((row.wasted, service(&seen, "cart").wasted), (n(0), n(0)));
+    assert_eq!(
+        (row.ahead_us, row.behind_us),
+        (990_000, 0),
+        "by so much at least: it was back 10 ms later at the latest"
+    );
 }
