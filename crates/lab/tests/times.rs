@@ -48,9 +48,9 @@ fn commands(effects: &[Effect]) -> usize {
     effects.iter().filter(|effect| matches!(effect, Effect::Command(_))).count()
 }
 
-fn findings(effects: &[Effect]) -> Vec<&str> {
-    let finding = |effect| match effect {
-        &Effect::Finding(ref finding) => Some(finding.summary.as_str()),
+fn findings(effects: &[Effect]) -> Vec<String> {
+    let finding = |effect: &Effect| match effect {
+        Effect::Finding(finding) => Some(finding.summary.clone()),
         _ => None,
     };
     effects.iter().filter_map(finding).collect()
