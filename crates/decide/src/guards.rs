@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const SILENT_AFTER_MS: u64 = 5_000;
 /// The most instances that are kept; more are ignored until one falls silent.
 const INSTANCES_MAX: usize = 20_000;
+/// The weight of the newest report in what is smoothed.
+const BUSY_WEIGHT: f64 = 0.3;
 
 /// Guards by service and instance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ struct Guard {
     heard_ms: u64,
     queue_delay_ms: u32,
     workers: u32,
+    /// Requests in flight, smoothed over a few seconds.
+    busy: f64,
     shed: u32,
     admitted: u32,
     knobs: Vec<Knob>,
@@ -39,8 +43,10 @@ pub struct Obeying {
 impl Guards {
     /// Takes in a report that arrived at `now_ms`.
     pub fn hear(&mut self, report: &GuardReport, now_ms: u64) {
-        let known = self.services.get(&report.service).is_some_and(|guards| guards.contains_key(&report.instance));
-        if !known {
+        let known = self.services.get(&report.service).and_then(|guards| guards.get(&report.instance));
+        let now = f64::from(report.in_flight);
+        let busy = known.map_or(now, |guard| guard.busy + BUSY_WEIGHT * (now - guard.busy));
+        if known.is_none() {
             if self.instances >= INSTANCES_MAX {
                 return;
             }
@@ -50,6 +56,7 @@ impl Guards {
             heard_ms: now_ms,
             queue_delay_ms: report.queue_delay_ms,
             workers: report.workers,
+            busy,
             shed: report.shed.iter().fold(0, |sum, shed| sum.saturating_add(*shed)),
             admitted: report.admitted.iter().fold(0, |sum, admitted| sum.saturating_add(*admitted)),
             knobs: report.knobs.clone(),
@@ -98,6 +105,15 @@ impl Guards {
         let guards = self.services.get(service)?;
         let sum = |pick: fn(&Guard) -> u32| guards.values().map(|guard| f64::from(pick(guard))).sum();
         Some((sum(|guard| guard.shed), sum(|guard| guard.admitted)))
+    }
+
+    /// The share of workers that are busy in the instances of `service` that report, `except` one; `None` if none is left.
+    pub fn busy_share(&self, service: &str, except: Option<&str>) -> Option<f64> {
+        let guards = self.services.get(service)?.iter();
+        let others = guards.filter(|(instance, _)| except != Some(instance.as_str())).map(|(_, guard)| guard);
+        let (busy, workers) =
+            others.fold((0.0, 0.0), |(busy, workers), guard| (busy + guard.busy, workers + f64::from(guard.workers)));
+        (workers > 0.0).then(|| busy / workers)
     }
 
     /// Workers of all reporting instances of `service`.

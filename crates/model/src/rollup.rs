@@ -151,6 +151,7 @@ impl ServiceRow {
         self.exclusive.merge(&other.exclusive);
         self.busy_us = self.busy_us.saturating_add(other.busy_us);
         self.wasted += other.wasted;
+        self.lost += other.lost;
         add_all(&mut self.criticality, &other.criticality);
         self.unweighted += other.unweighted;
         self.spans += other.spans;

@@ -41,6 +41,8 @@ pub struct ServiceRow {
     /// Requests that went on after their caller had given up (the server span outlasts its client's): wasted work, a
     /// clock-free sign of a storm.
     pub wasted: Count,
+    /// Requests that went well here, in time, and failed for the caller all the same: the answer was lost.
+    pub lost: Count,
     /// Requests by criticality.
     pub criticality: [Count; LEVELS],
     /// Spans whose sampling weight is not known.

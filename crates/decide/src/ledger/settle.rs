@@ -331,6 +331,7 @@ pub(super) fn describe(setting: Setting) -> String {
             format!("retries at most {:.1} % of first attempts", f64::from(ratio_permille) / 10.0)
         }
         Setting::Purge { older_than_ms } => format!("drop what has waited longer than {older_than_ms} ms"),
+        Setting::Route { share_permille } => format!("{:.1} % of the usual traffic", f64::from(share_permille) / 10.0),
         other => format!("{other:?}"),
     }
 }

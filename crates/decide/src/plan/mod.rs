@@ -4,6 +4,7 @@
 //! for; whether it is sent, in what steps and until when is the ledger's matter.
 
 mod admission;
+mod isolate;
 mod overload;
 
 use crate::guards::Guards;
@@ -63,6 +64,12 @@ pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
             }
         }
     }
+    for (index, finding) in findings.iter().enumerate().filter(|(_, finding)| finding.signature == Signature::Outlier) {
+        match isolate::intent(index, finding, guards) {
+            Ok(intent) => plan.intents.push(intent),
+            Err(reason) => plan.abstained.push((finding.subject.clone(), reason)),
+        }
+    }
     plan.intents = strictest(plan.intents);
     plan
 }
@@ -86,13 +93,17 @@ fn rank(signature: Signature) -> Option<u8> {
         Signature::Metastable => Some(0),
         Signature::Hysteresis => Some(1),
         Signature::RetryAmplification => Some(2),
-        Signature::DeviationFront | Signature::Manual => None,
+        Signature::DeviationFront | Signature::Manual | Signature::Outlier => None,
     }
 }
 
-/// The overloaded service: the subject, or the callee where the subject is an edge.
+/// The service in trouble: the subject, the callee where the subject is an edge, the whole where it is a part.
 pub fn overloaded(finding: &Finding) -> &str {
-    finding.subject.split_once("->").map_or(finding.subject.as_str(), |(_, callee)| callee)
+    let subject = finding.subject.as_str();
+    if finding.signature == Signature::Outlier {
+        return subject.split_once('@').map_or(subject, |(service, _)| service);
+    }
+    subject.split_once("->").map_or(subject, |(_, callee)| callee)
 }
 
 /// Why nothing may be done about an overload of `service`; `None` if something may.

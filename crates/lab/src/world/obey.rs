@@ -25,7 +25,7 @@ pub(super) struct Control {
 const DOMAIN: &str = "lab";
 
 /// The knobs that guards of a simulated fleet have.
-const KNOBS: [Knob; 7] = [
+const KNOBS: [Knob; 8] = [
     Knob::Admission,
     Knob::QueueBound,
     Knob::RetryBudget,
@@ -33,6 +33,7 @@ const KNOBS: [Knob; 7] = [
     Knob::Concurrency,
     Knob::Breaker,
     Knob::Purge,
+    Knob::Route,
 ];
 
 impl Control {
@@ -158,7 +159,9 @@ impl World {
         let now_ms = self.unix_ms(self.now_ns);
         let subscriber = &mut self.control.subscribers[place as usize];
         let (in_force, once) = (subscriber.in_force(now_ms), subscriber.take_one_shots(now_ms));
-        self.instances[place as usize].guard.obey(&in_force, now_ms);
+        let instance = &mut self.instances[place as usize];
+        instance.guard.obey(&in_force, now_ms);
+        instance.takes_permille = takes_permille(&in_force);
         self.bound_queue(place);
         for once in once {
             self.do_once(place, &once);
@@ -204,6 +207,16 @@ impl World {
             });
         }
     }
+}
+
+/// How much of its usual traffic an instance is to take, in 1/1000: it tells those who balance.
+fn takes_permille(in_force: &[InForce]) -> u16 {
+    let mine = in_force.iter().filter(|force| force.target.caller.is_none());
+    let shares = mine.filter_map(|force| match force.setting {
+        Setting::Route { share_permille } => Some(share_permille),
+        _ => None,
+    });
+    shares.min().unwrap_or(1000).min(1000)
 }
 
 fn with_own(mut keyring: Keyring, signer: &Signer) -> Keyring {

@@ -189,6 +189,7 @@ fn add_service(kept: &mut ServiceRow, next: &ServiceRow) {
     kept.exclusive.merge(&next.exclusive);
     kept.busy_us = kept.busy_us.saturating_add(next.busy_us);
     kept.wasted += next.wasted;
+    kept.lost += next.lost;
     kept.criticality.iter_mut().zip(next.criticality).for_each(|(sum, more)| *sum += more);
     kept.unweighted += next.unweighted;
     kept.spans += next.spans;

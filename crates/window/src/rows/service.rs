@@ -13,6 +13,7 @@ pub(crate) struct ServiceAcc {
     exclusive: Recorder,
     busy_us: u64,
     wasted: Count,
+    lost: Count,
     criticality: [Count; LEVELS],
     unweighted: Count,
     spans: u64,
@@ -60,6 +61,10 @@ impl ServiceAcc {
         self.wasted += count;
     }
 
+    pub(crate) fn lose(&mut self, count: Count) {
+        self.lost += count;
+    }
+
     pub(crate) fn close(&mut self, key: ServiceKey, pool: &mut Pool) -> ServiceRow {
         ServiceRow {
             key,
@@ -70,6 +75,7 @@ impl ServiceAcc {
             exclusive: self.exclusive.close(pool),
             busy_us: self.busy_us,
             wasted: self.wasted,
+            lost: self.lost,
             criticality: self.criticality,
             unweighted: self.unweighted,
             spans: self.spans,

@@ -4,7 +4,7 @@ use super::ancestors::Origin;
 use super::{Settler, TRIES_MAX, is_timed};
 use crate::rows::{Attempt, Called, Deferred, Route};
 use crate::store::{Node, NodeId, State};
-use model::{EdgeKey, EdgeKind, NameId, ServiceKey, SpanFlags, SpanKind};
+use model::{EdgeKey, EdgeKind, Failure, NameId, Outcome, ServiceKey, SpanFlags, SpanKind};
 
 /// A server that took longer than its client waited, beyond rounding, outlasted it whatever the clocks say.
 const ROUNDING_NS: u64 = 1_000_000;
@@ -78,6 +78,12 @@ impl Settler<'_> {
                 self.open.services.row(row).waste(count);
             }
         }
+        if counted == Counted::ByCaller
+            && self.is_lost(node, call)
+            && let Some(row) = self.service_row(node, key)
+        {
+            self.open.services.row(row).lose(count);
+        }
         if enclosing.outside && !node.flags.has(SpanFlags::LINKED) {
             self.enter(id, node, key);
         }
@@ -109,6 +115,15 @@ impl Settler<'_> {
             && (node.duration_ns() > call.duration_ns() + ROUNDING_NS
                 // A caller that was answered cannot have been answered before the end: then a clock is wrong.
                 || call.failed() && node.end_ns > call.end_ns + self.config.wasted_slack_ns)
+    }
+
+    /// Was the answer lost? Then the caller gave up although the server had answered well and in time: what nobody but the
+    /// two of them together can see (Huang et al., HotOS '17: gray failure is differential observability).
+    fn is_lost(&self, node: &Node, call: &Node) -> bool {
+        node.kind == SpanKind::Server
+            && node.outcome() == Outcome::Ok
+            && matches!(call.outcome(), Outcome::Failed(Failure::Timeout | Failure::Unavailable))
+            && !self.is_wasted(node, call)
     }
 
     /// The server's facts of an edge; the call itself too where no client span counts it. Gives the row's place.
