@@ -14,7 +14,9 @@ fn topology() -> Topology {
 
 /// The policies that live beside the requests.
 fn beside() -> impl Iterator<Item = Policy> {
-    Policy::all().filter(|policy| !matches!(policy, Policy::Stopbank | Policy::Hindsight | Policy::Clairvoyant))
+    Policy::all().filter(|policy| {
+        !matches!(policy, Policy::Stopbank | Policy::Commanded | Policy::Hindsight | Policy::Clairvoyant)
+    })
 }
 
 fn run(policy: Policy, seed: u64, seconds: u64) -> World {

@@ -55,7 +55,7 @@ pub struct Plan {
 pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
     let mut plan = Plan::default();
     for (about, index) in leading(findings) {
-        match refusal(about, picture, guards) {
+        match refusal(&findings[index], about, picture, guards) {
             Some(reason) => plan.abstained.push((about.to_owned(), reason)),
             None => {
                 let callers = picture.callers_of(about);
@@ -64,7 +64,7 @@ pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
             }
         }
     }
-    for (index, finding) in findings.iter().enumerate().filter(|(_, finding)| finding.signature == Signature::Outlier) {
+    for (index, finding) in of(findings, Signature::Outlier) {
         match isolate::intent(index, finding, guards) {
             Ok(intent) => plan.intents.push(intent),
             Err(reason) => plan.abstained.push((finding.subject.clone(), reason)),
@@ -72,6 +72,10 @@ pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
     }
     plan.intents = strictest(plan.intents);
     plan
+}
+
+fn of(findings: &[Finding], signature: Signature) -> impl Iterator<Item = (usize, &Finding)> {
+    findings.iter().enumerate().filter(move |(_, finding)| finding.signature == signature)
 }
 
 /// For each overloaded service the finding that says most about it, by its place; sorted by service.
@@ -106,8 +110,11 @@ pub fn overloaded(finding: &Finding) -> &str {
     subject.split_once("->").map_or(subject, |(_, callee)| callee)
 }
 
+/// Retries alone do no harm where guards keep the queue below this share of the clients' timeout.
+const QUEUE_SHARE_SHORT: f64 = 0.5;
+
 /// Why nothing may be done about an overload of `service`; `None` if something may.
-fn refusal(service: &str, picture: &Picture, guards: &Guards) -> Option<String> {
+fn refusal(finding: &Finding, service: &str, picture: &Picture, guards: &Guards) -> Option<String> {
     let Some(facts) = picture.services.get(service) else {
         return Some("it is not a service that emits spans".to_owned());
     };
@@ -119,6 +126,12 @@ fn refusal(service: &str, picture: &Picture, guards: &Guards) -> Option<String> 
         return Some(
             "it is a peer that is known by its address or as a database only, and no guard reports for it".to_owned(),
         );
+    }
+    let short_ms = picture.timeout_ms(service).map(|timeout| QUEUE_SHARE_SHORT * timeout);
+    if finding.signature == Signature::RetryAmplification
+        && guards.queue_delay_ms(service).zip(short_ms).is_some_and(|(delay, short)| delay < short)
+    {
+        return Some("its guards keep its queue short: retries feed no backlog".to_owned());
     }
     if into.iter().any(|edge| edge.biased) {
         return Some("sampling on an edge into it cannot be reconciled".to_owned());

@@ -159,9 +159,7 @@ impl World {
         let now_ms = self.unix_ms(self.now_ns);
         let subscriber = &mut self.control.subscribers[place as usize];
         let (in_force, once) = (subscriber.in_force(now_ms), subscriber.take_one_shots(now_ms));
-        let instance = &mut self.instances[place as usize];
-        instance.guard.obey(&in_force, now_ms);
-        instance.takes_permille = takes_permille(&in_force);
+        self.instances[place as usize].guard.obey(&in_force, now_ms);
         self.bound_queue(place);
         for once in once {
             self.do_once(place, &once);
@@ -207,16 +205,6 @@ impl World {
             });
         }
     }
-}
-
-/// How much of its usual traffic an instance is to take, in 1/1000: it tells those who balance.
-fn takes_permille(in_force: &[InForce]) -> u16 {
-    let mine = in_force.iter().filter(|force| force.target.caller.is_none());
-    let shares = mine.filter_map(|force| match force.setting {
-        Setting::Route { share_permille } => Some(share_permille),
-        _ => None,
-    });
-    shares.min().unwrap_or(1000).min(1000)
 }
 
 fn with_own(mut keyring: Keyring, signer: &Signer) -> Keyring {

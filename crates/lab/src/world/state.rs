@@ -116,8 +116,6 @@ pub(super) struct Instance {
     pub(super) errors: f64,
     /// This share of its answers is lost on the way at the moment.
     pub(super) gray: f64,
-    /// How much of its usual traffic its balancers give it, in 1/1000.
-    pub(super) takes_permille: u16,
     pub(super) process: Process,
     /// Why it does not serve, if it does not.
     pub(super) down: Option<Silence>,
@@ -218,7 +216,6 @@ impl Instance {
             slowness: 1.0,
             errors: 0.0,
             gray: 0.0,
-            takes_permille: 1000,
             process: Process::warm(),
             down: (!wanted).then_some(Silence::Refuses),
             struck: None,

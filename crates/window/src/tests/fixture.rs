@@ -151,6 +151,7 @@ pub(super) fn service(windows: &[Window], name: &str) -> ServiceRow {
         sum.entries += row.entries;
         sum.failures.iter_mut().zip(row.failures).for_each(|(sum, more)| *sum += more);
         sum.wasted += row.wasted;
+        sum.lost += row.lost;
         sum.busy_us += row.busy_us;
         sum.duration.merge(&row.duration);
         sum.exclusive.merge(&row.exclusive);
