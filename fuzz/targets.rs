@@ -10,12 +10,22 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: [(&str, Target); 5] =
     [("otlp", otlp), ("capture", capture), ("contract", contract), ("journal", journal), ("snapshot", snapshot)];
 
+const ENCODINGS: [Encoding; 7] = [
+    Encoding::Auto,
+    Encoding::OtlpProto,
+    Encoding::OtlpJson,
+    Encoding::JaegerProto,
+    Encoding::JaegerJson,
+    Encoding::ZipkinProto,
+    Encoding::ZipkinJson,
+];
+
 /// A telemetry record, under every encoding; and a good reader stays good after it.
 pub fn otlp(data: &[u8]) {
     let config = ReaderConfig { spans_max: 10_000, resources_max: 1_000, ..ReaderConfig::default() };
     let mut reader = Reader::new(config);
     let mut facts = Facts::default();
-    for encoding in [Encoding::Auto, Encoding::OtlpProto, Encoding::OtlpJson] {
+    for encoding in ENCODINGS {
         facts.clear();
         let read = reader.read(encoding, data, &mut facts);
         assert!(read.is_ok() || facts.spans.is_empty(), "a poison record leaves nothing behind");

@@ -13,6 +13,34 @@ pub enum Encoding {
     OtlpProto,
     /// The same in OTLP/JSON, the Collector's `otlp_json`.
     OtlpJson,
+    /// Jaeger's `Span` (or `Batch`) in protobuf, the Collector's `jaeger_proto`.
+    JaegerProto,
+    /// The same in protobuf's JSON, the Collector's `jaeger_json`.
+    JaegerJson,
+    /// Zipkin v2's `ListOfSpans` in protobuf, the Collector's `zipkin_proto`.
+    ZipkinProto,
+    /// Zipkin v2's list of spans in JSON, the Collector's `zipkin_json`.
+    ZipkinJson,
+}
+
+impl Encoding {
+    /// What `payload` is taken for under this setting: itself, or told apart by its first bytes.
+    pub fn of(said: Encoding, payload: &[u8]) -> Encoding {
+        crate::read::detect::detect(said, payload).0
+    }
+
+    /// Its name in settings, as the Collector has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Encoding::Auto => "auto",
+            Encoding::OtlpProto => "otlp_proto",
+            Encoding::OtlpJson => "otlp_json",
+            Encoding::JaegerProto => "jaeger_proto",
+            Encoding::JaegerJson => "jaeger_json",
+            Encoding::ZipkinProto => "zipkin_proto",
+            Encoding::ZipkinJson => "zipkin_json",
+        }
+    }
 }
 
 /// One part of a service's identity, read from the resource's attributes.

@@ -32,9 +32,9 @@ pub enum PoisonReason {
     WireType,
     /// JSON: not UTF-8.
     Utf8,
-    /// JSON: not JSON, or not the shape of OTLP.
+    /// JSON: not JSON, or not the shape of its format.
     Json,
-    /// Neither OTLP protobuf nor OTLP/JSON.
+    /// None of the formats that are read.
     NotOtlp,
 }
 
@@ -74,9 +74,11 @@ impl PoisonReason {
             }
             PoisonReason::Utf8 => "the text is not UTF-8; the record is damaged or is not OTLP/JSON",
             PoisonReason::Json => {
-                "the JSON is broken or has not the shape of OTLP traces; check the exporter's encoding"
+                "the JSON is broken or has not the shape of its format; check the exporter's encoding"
             }
-            PoisonReason::NotOtlp => "neither OTLP protobuf nor OTLP/JSON; check the topic and the exporter's encoding",
+            PoisonReason::NotOtlp => {
+                "neither OTLP, Jaeger nor Zipkin, in protobuf or JSON; check the topic and the exporter's encoding"
+            }
         }
     }
 }

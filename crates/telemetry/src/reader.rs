@@ -5,7 +5,7 @@ use crate::read::draft::{Link, Slots};
 use crate::read::names::Names;
 use crate::read::sink::{Sink, Work};
 use crate::read::wire::{Damage, Wire};
-use crate::read::{json, proto};
+use crate::read::{jaeger, json, proto, zipkin};
 use crate::{Encoding, Facts, Oddities, Poison, PoisonReason, ReaderConfig};
 
 /// Reads records one after the other; remembers names and operations, so one per source thread.
@@ -53,10 +53,18 @@ impl Reader {
             Encoding::OtlpProto => {
                 proto::request(Wire(body), &mut slots, &mut sink).map_err(|damage| located(damage, payload))
             }
-            Encoding::OtlpJson => text(body, &mut slots, &mut sink).map_err(|mut poison| {
-                poison.at_byte += payload.len() - body.len();
-                poison
-            }),
+            Encoding::JaegerProto => {
+                jaeger::request(Wire(body), &mut slots, &mut sink).map_err(|damage| located(damage, payload))
+            }
+            Encoding::ZipkinProto => {
+                zipkin::request(Wire(body), &mut slots, &mut sink).map_err(|damage| located(damage, payload))
+            }
+            Encoding::OtlpJson | Encoding::JaegerJson | Encoding::ZipkinJson => {
+                text(encoding, body, &mut slots, &mut sink).map_err(|mut poison| {
+                    poison.at_byte += payload.len() - body.len();
+                    poison
+                })
+            }
             Encoding::Auto => {
                 Err(Poison { reason: PoisonReason::NotOtlp, at_byte: payload.len() - body.len(), detail: begins(body) })
             }
@@ -78,7 +86,7 @@ impl Reader {
     }
 }
 
-fn text<'a>(body: &'a [u8], slots: &mut Slots<'a>, sink: &mut Sink<'_>) -> Result<(), Poison> {
+fn text<'a>(encoding: Encoding, body: &'a [u8], slots: &mut Slots<'a>, sink: &mut Sink<'_>) -> Result<(), Poison> {
     const BYTE_ORDER_MARK: char = '\u{feff}';
     let text = std::str::from_utf8(body).map_err(|error| Poison {
         reason: PoisonReason::Utf8,
@@ -86,7 +94,12 @@ fn text<'a>(body: &'a [u8], slots: &mut Slots<'a>, sink: &mut Sink<'_>) -> Resul
         detail: String::new(),
     })?;
     let json = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    json::request(json, slots, sink).map_err(|broken| Poison {
+    let read = match encoding {
+        Encoding::JaegerJson => jaeger::json(json, slots, sink),
+        Encoding::ZipkinJson => zipkin::json(json, slots, sink),
+        _ => json::request(json, slots, sink),
+    };
+    read.map_err(|broken| Poison {
         reason: broken.reason,
         at_byte: broken.at_byte + text.len() - json.len(),
         detail: broken.detail,

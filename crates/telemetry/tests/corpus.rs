@@ -1,6 +1,6 @@
-//! Odd but legal OTLP/JSON, one file each, with the facts that must be read from it beside it.
+//! Odd but legal records of OTLP, Jaeger and Zipkin, one file each, with the facts that must be read from it beside it.
 //!
-//! `NAME.json` is the record, `NAME.facts` one line a span and one a kind of oddity. `FACTS=write` writes them anew;
+//! `NAME.json` or `NAME.binpb` is the record, `NAME.facts` one line a span and one a kind of oddity. `FACTS=write` writes them anew;
 //! look at what changed before you commit it.
 #![allow(clippy::disallowed_methods)] // a test reads files and computes what it expects as it likes
 #![allow(missing_docs)]
@@ -17,7 +17,7 @@ fn every_record_of_the_corpus_is_read_as_its_facts_say() {
     let mut records: Vec<_> = fs::read_dir(&folder)
         .expect("the corpus is in the repository")
         .map(|entry| entry.expect("a readable folder").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json" || extension == "binpb"))
         .collect();
     records.sort();
     assert!(records.len() >= 15, "{records:?}");

@@ -1,4 +1,4 @@
-//! Files of OTLP records: JSON lines, and protobuf records with their length before them.
+//! Files of records (OTLP, Jaeger, Zipkin): JSON lines, and protobuf records with their length before them.
 //!
 //! What the OpenTelemetry Collector's file exporter writes and `stopbank generate --out` does; `.gz` and `.zst` are
 //! told by their content. A record is bounded; a file is never read whole.
@@ -12,7 +12,7 @@ pub use write::CaptureWriter;
 /// How records follow each other in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// One OTLP/JSON record a line.
+    /// One JSON record a line.
     JsonLines,
     /// Each record after its length as four bytes, big-endian (the Collector's file exporter with `format: proto`, and
     /// with `compression: zstd`, where each record is compressed by itself).

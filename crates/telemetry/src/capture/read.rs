@@ -10,7 +10,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 const HEAD_BYTES: usize = 64;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// The first field of every OTLP protobuf record that is not empty.
+/// The first field of every protobuf record that is not empty, in every format that is read.
 const RESOURCE_SPANS: u8 = 0x0a;
 
 /// A capture that is being read.
@@ -102,7 +102,7 @@ impl Capture {
             let kept = record.trim_ascii_end().len();
             record.truncate(kept);
             if !record.is_empty() {
-                return Ok(Some(Encoding::OtlpJson));
+                return Ok(Some(told(record, Encoding::OtlpJson)));
             }
         }
     }
@@ -159,7 +159,7 @@ impl Capture {
             }
             return Ok(Encoding::Auto);
         }
-        Ok(Encoding::OtlpProto)
+        Ok(told(record, Encoding::OtlpProto))
     }
 
     fn io(&self, source: io::Error) -> CaptureError {
@@ -168,6 +168,14 @@ impl Capture {
 
     fn too_long(&self, bytes: u64) -> CaptureError {
         CaptureError::TooLong { place: self.place, bytes, bytes_max: RECORD_BYTES_MAX }
+    }
+}
+
+/// The record's encoding by its first bytes; what they do not tell is taken for OTLP.
+fn told(record: &[u8], otherwise: Encoding) -> Encoding {
+    match Encoding::of(Encoding::Auto, record) {
+        Encoding::Auto => otherwise,
+        found => found,
     }
 }
 
@@ -181,7 +189,7 @@ fn peek(mut input: Box<dyn Read + Send>) -> io::Result<(Vec<u8>, Box<dyn Read + 
 
 fn framing(head: &[u8]) -> Option<Framing> {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    if text.is_empty() || text.starts_with(b"{") {
+    if text.is_empty() || text.starts_with(b"{") || begins_as_list(text) {
         return Some(Framing::JsonLines);
     }
     if let Some((length, record)) = head.split_first_chunk::<4>() {
@@ -193,4 +201,10 @@ fn framing(head: &[u8]) -> Option<Framing> {
     }
     let length_bytes = head.iter().take(4).position(|byte| *byte < 0x80)? + 1;
     (head.get(length_bytes) == Some(&RESOURCE_SPANS)).then_some(Framing::VarintPrefixed)
+}
+
+/// A line of Zipkin's JSON.
+fn begins_as_list(text: &[u8]) -> bool {
+    let inside = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    inside.is_some_and(|inside| matches!(inside.first(), Some(b'{' | b']')))
 }

@@ -15,12 +15,12 @@ pub(crate) fn detect(encoding: Encoding, payload: &[u8]) -> (Encoding, &[u8]) {
         [0, ..] if payload.len() >= PREFIX_BYTES => &payload[PREFIX_BYTES..],
         _ => return (told_apart(encoding, payload), payload),
     };
-    let encoding = match (encoding, begins_as_json(body)) {
-        (Encoding::Auto, true) => Encoding::OtlpJson,
-        (Encoding::Auto, false) => Encoding::OtlpProto,
-        (said, _) => said,
-    };
-    (encoding, if encoding == Encoding::OtlpProto { without_indexes(body) } else { body })
+    if encoding == Encoding::Auto && (begins_as_json(body) || begins_as_list(body)) {
+        return (json_of(body), body);
+    }
+    let is_text = matches!(encoding, Encoding::OtlpJson | Encoding::JaegerJson | Encoding::ZipkinJson);
+    let body = if is_text { body } else { without_indexes(body) };
+    (if encoding == Encoding::Auto { proto_of(body) } else { encoding }, body)
 }
 
 fn told_apart(encoding: Encoding, payload: &[u8]) -> Encoding {
@@ -31,9 +31,9 @@ fn told_apart(encoding: Encoding, payload: &[u8]) -> Encoding {
         [] => Encoding::OtlpProto,
         // A line feed is also the tag of `resource_spans`; a text that begins with one hardly ever has protobuf's
         // framing.
-        [b'\n', ..] if begins_as_json(payload) && !is_framed(payload) => Encoding::OtlpJson,
-        [b'\n', ..] => Encoding::OtlpProto,
-        _ if begins_as_json(payload) => Encoding::OtlpJson,
+        [b'\n', ..] if (begins_as_json(payload) || begins_as_list(payload)) && !is_framed(payload) => json_of(payload),
+        [b'\n', ..] => proto_of(payload),
+        _ if begins_as_json(payload) || begins_as_list(payload) => json_of(payload),
         _ if is_framed(payload) => Encoding::OtlpProto,
         _ => Encoding::Auto,
     }
@@ -42,6 +42,55 @@ fn told_apart(encoding: Encoding, payload: &[u8]) -> Encoding {
 fn begins_as_json(payload: &[u8]) -> bool {
     let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
     payload.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// A list of objects: only Zipkin's JSON is one.
+fn begins_as_list(payload: &[u8]) -> bool {
+    let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
+    let inside = payload.trim_ascii_start().strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    inside.is_some_and(|inside| matches!(inside.first(), Some(b'{' | b']')))
+}
+
+/// Which JSON: a list is Zipkin's; of objects the first key tells.
+fn json_of(payload: &[u8]) -> Encoding {
+    const JAEGER: [&[u8]; 6] = [b"traceId", b"spanId", b"operationName", b"spans", b"process", b"references"];
+    if begins_as_list(payload) {
+        return Encoding::ZipkinJson;
+    }
+    let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
+    let inside = payload.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let key =
+        inside.and_then(|inside| inside.strip_prefix(b"\"")).and_then(|key| key.split(|byte| *byte == b'"').next());
+    if key.is_some_and(|key| JAEGER.contains(&key)) { Encoding::JaegerJson } else { Encoding::OtlpJson }
+}
+
+/// Which protobuf. A Jaeger span begins with its ids; in lists the sixth field of a span tells: Jaeger's start is a message,
+/// Zipkin's a fixed number, and OTLP's `ResourceSpans` has none.
+fn proto_of(payload: &[u8]) -> Encoding {
+    const JAEGER_START: u32 = 6 << 3 | 2;
+    const ZIPKIN_START: u32 = 6 << 3 | 1;
+    if super::jaeger::is_span(payload) {
+        return Encoding::JaegerProto;
+    }
+    let mut wire = Wire(payload);
+    let first = match wire.tag() {
+        Ok(0x0a) => wire.message(),
+        _ => return Encoding::OtlpProto,
+    };
+    let Ok(mut span) = first else { return Encoding::OtlpProto };
+    // Both begin with an id; a resource of OTLP may have that length, but no sixth field follows it.
+    if !matches!(span.0, [0x0a, 8 | 16, ..]) {
+        return Encoding::OtlpProto;
+    }
+    while !span.is_empty() {
+        match span.tag() {
+            Ok(JAEGER_START) => return Encoding::JaegerProto,
+            Ok(ZIPKIN_START) => return Encoding::ZipkinProto,
+            Ok(tag) if span.skip(tag, 0).is_ok() => {}
+            _ => break,
+        }
+    }
+    Encoding::OtlpProto
 }
 
 /// Is this a protobuf message whose only length-delimited fields are messages in turn, two levels down?
@@ -103,7 +152,11 @@ mod tests {
             (b"\x00\x00\x00\x00\x07\x00\x0a\x00", Encoding::OtlpProto, 0x0a),
             (b"\x00\x00\x00\x00\x07\x02\x04\x0a\x00", Encoding::OtlpProto, 0x0a),
             (b"\x00\x00\x00\x00\x07\x0a\x00", Encoding::OtlpProto, 0x0a),
-            (b"[{\"traceId\":1}]", Encoding::Auto, b'['),
+            (b"[{\"traceId\":1}]", Encoding::ZipkinJson, b'['),
+            (b" [ ]", Encoding::ZipkinJson, b' '),
+            (b"{\"traceId\":\"AA==\"}", Encoding::JaegerJson, b'{'),
+            (b"{ \"spans\": []}", Encoding::JaegerJson, b'{'),
+            (b"[1,2]", Encoding::Auto, b'['),
             (b"hello", Encoding::Auto, b'h'),
         ] {
             let (found, body) = detect(Encoding::Auto, payload);

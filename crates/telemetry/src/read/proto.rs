@@ -9,8 +9,7 @@ use super::resource::{Resource, resource};
 use super::sink::Sink;
 use super::wire::{Damage, FIXED64, LEN, VARINT, Wire, fields};
 use crate::Oddity;
-use crate::reduce::{scope_attribute, scope_name};
-use model::SpanFlags;
+use crate::reduce::names_a_proxy;
 
 const fn tag(number: u32, wire_type: u32) -> u32 {
     number << 3 | wire_type
@@ -75,32 +74,29 @@ fn scope_spans<'a>(
     sink: &mut Sink<'_>,
 ) -> Result<(), Damage> {
     let first = sink.spans.len();
-    let mut marks = SpanFlags::default();
+    let mut is_proxy = false;
     while !wire.is_empty() {
         match wire.tag()? {
             0x12 => span(wire.message()?, slots, resource, sink)?,
-            0x0a => marks = marks.with(scope(wire.message()?)?),
+            0x0a => is_proxy |= scope_is_proxy(wire.message()?)?,
             tag => wire.skip(tag, fields(&[1, 2]))?,
         }
     }
-    sink.mark(first, marks);
+    if is_proxy {
+        sink.mark_proxy(first);
+    }
     Ok(())
 }
 
-/// What a scope says of all its spans.
-fn scope(mut wire: Wire<'_>) -> Result<SpanFlags, Damage> {
-    let mut marks = SpanFlags::default();
+fn scope_is_proxy(mut wire: Wire<'_>) -> Result<bool, Damage> {
+    let mut is_proxy = false;
     while !wire.is_empty() {
         match wire.tag()? {
-            0x0a => marks = marks.with(scope_name(wire.bytes()?)),
-            0x1a => {
-                let (name, _) = key_value(wire.message()?)?;
-                marks = marks.with(key(name).map_or(SpanFlags::default(), scope_attribute));
-            }
-            tag => wire.skip(tag, fields(&[1, 3]))?,
+            0x0a => is_proxy = names_a_proxy(wire.bytes()?),
+            tag => wire.skip(tag, fields(&[1]))?,
         }
     }
-    Ok(marks)
+    Ok(is_proxy)
 }
 
 const TRACE_ID: u32 = tag(1, LEN);
