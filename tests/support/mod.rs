@@ -89,6 +89,11 @@ pub fn java() -> Option<PathBuf> {
     script("scripts/java", &["--version"])
 }
 
+/// A Node.js with the tests' packages, or `None` as with [`python`].
+pub fn node() -> Option<PathBuf> {
+    script("scripts/node", &["-e", ""])
+}
+
 /// The OpenTelemetry Collector, built if need be, or `None` as with [`python`].
 pub fn collector() -> Option<PathBuf> {
     script("scripts/collector", &["fetch"])

@@ -11,7 +11,6 @@ mod hysteresis;
 mod lifecycle;
 mod metastable;
 pub mod origin;
-mod outlier;
 mod pressure;
 mod retry_amplification;
 mod scene;

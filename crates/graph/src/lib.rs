@@ -9,7 +9,6 @@ mod edge;
 mod flow;
 mod gain;
 mod inward;
-mod kin;
 mod latency;
 mod live;
 mod names;

@@ -124,22 +124,6 @@ impl Baseline {
         }
     }
 
-    /// Is it known what is normal?
-    pub fn is_known(&self) -> bool {
-        self.known.is_some()
-    }
-
-    /// The same normal with a spread twice as wide, and as ready to move as after the warm-up.
-    #[must_use]
-    pub fn widened(&self, config: &BaselineConfig) -> Baseline {
-        let wide = |known: Estimate| Estimate {
-            spread: 2.0 * known.spread.max(config.spread_floor),
-            learned: known.learned.min(config.warmup),
-            ..known
-        };
-        Baseline { known: self.known.map(wide), shadow: Vec::new(), frozen_for: 0, ..self.clone() }
-    }
-
     /// Is learning frozen?
     pub fn is_frozen(&self) -> bool {
         self.frozen_for > 0

@@ -8,7 +8,6 @@ mod calibrate;
 mod capacity;
 mod deviation;
 mod forecast;
-mod inherit;
 mod inward;
 mod join;
 mod judge;

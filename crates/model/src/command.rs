@@ -45,8 +45,7 @@ pub enum Knob {
     Restart,
     /// The number of instances.
     Replicas,
-    /// How much traffic goes to some of the instances: a drain. A state, so that nobody is left drained by an engine that
-    /// is gone.
+    /// Where traffic goes.
     Route,
     /// The share of failures at which a breaker opens.
     BreakerThreshold,
@@ -57,7 +56,7 @@ impl Knob {
     pub fn kind(self) -> KnobKind {
         match self {
             Knob::Purge | Knob::Restart => KnobKind::OneShot,
-            Knob::Replicas => KnobKind::Ratchet,
+            Knob::Replicas | Knob::Route => KnobKind::Ratchet,
             _ => KnobKind::State,
         }
     }
@@ -138,7 +137,7 @@ pub enum Setting {
         /// The number.
         count: u32,
     },
-    /// Each instance that is meant takes this share of its usual traffic; its peers take the rest.
+    /// The target takes this share of its usual traffic.
     Route {
         /// The share, in 1/1000.
         share_permille: u16,

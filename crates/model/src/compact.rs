@@ -40,7 +40,6 @@ struct PlainTarget {
     caller: Option<String>,
     version: Option<String>,
     zone: Option<String>,
-    instance: Option<String>,
     share_percent: Option<u8>,
 }
 

@@ -24,8 +24,6 @@ pub enum Signature {
     Hysteresis,
     /// Given by a person, not by a detector.
     Manual,
-    /// Some instances of a service fail their callers, their peers do not.
-    Outlier,
 }
 
 /// Where a finding stands.
@@ -52,7 +50,7 @@ pub struct Finding {
     pub state: FindingState,
     /// What it looks like.
     pub signature: Signature,
-    /// Where: a service, `caller->callee`, or a part of a service (`service@version=…`, `service@instance=…`).
+    /// Where: a service, or `caller->callee`.
     pub subject: String,
     /// The likely origin, if it can be told apart; `None` is an abstention.
     pub origin: Option<String>,

@@ -8,7 +8,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use telemetry::capture;
+use telemetry::{Encoding, capture};
 
 /// How often progress is shown, in records.
 const PROGRESS_EVERY: u64 = 256;
@@ -19,20 +19,23 @@ const PROGRESS_EVERY: u64 = 256;
 /// # Errors
 /// When a file cannot be opened, is no capture, or ends inside a record.
 pub(crate) fn feed(replay: &mut Replay, files: &[PathBuf], each: &mut dyn FnMut(Replayed<'_>)) -> Result<(), Failure> {
-    let progress = Progress::new();
     for path in files {
-        one(replay, path, &progress, each)?;
+        let mut number = 0u64;
+        records(path, &mut |encoding, record| {
+            number += 1;
+            if let Err(poison) = replay.record(encoding, record, each) {
+                tracing::warn!(file = %path.display(), record = number, %poison, "a record was passed over");
+            }
+        })?;
     }
-    progress.clear();
     Ok(())
 }
 
-fn one(
-    replay: &mut Replay,
-    path: &Path,
-    progress: &Progress,
-    each: &mut dyn FnMut(Replayed<'_>),
-) -> Result<(), Failure> {
+/// Hands every record of a file to `each`, with progress.
+///
+/// # Errors
+/// When it cannot be opened, is no capture, or ends inside a record.
+pub(crate) fn records(path: &Path, each: &mut dyn FnMut(Encoding, &[u8])) -> Result<(), Failure> {
     let name = path.display().to_string();
     let told = |error: &dyn std::fmt::Display| Failure::job(format!("{name}: {error}"));
     let file = File::open(path).map_err(|error| told(&error))?;
@@ -40,17 +43,17 @@ fn one(
     let read = Arc::new(AtomicU64::new(0));
     let counted = Counted { file, read: read.clone() };
     let mut capture = capture::open(BufReader::with_capacity(1 << 20, counted)).map_err(|error| told(&error))?;
+    let progress = Progress::new();
     let mut record = Vec::new();
     while let Some(encoding) = capture.next_record(&mut record).map_err(|error| told(&error))? {
-        if let Err(poison) = replay.record(encoding, &record, each) {
-            tracing::warn!(file = %name, place = %capture.place(), %poison, "a record was passed over");
-        }
-        let counts = replay.counts();
-        if counts.records.is_multiple_of(PROGRESS_EVERY) && size > 0 {
+        each(encoding, &record);
+        let number = capture.place().record;
+        if number.is_multiple_of(PROGRESS_EVERY) && size > 0 {
             let percent = read.load(Ordering::Relaxed) * 100 / size;
-            progress.show(&format!("{name}: {percent}%, {} spans", counts.spans));
+            progress.show(&format!("{name}: {percent}%, {number} records"));
         }
     }
+    progress.clear();
     Ok(())
 }
 

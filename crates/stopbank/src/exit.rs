@@ -1,7 +1,7 @@
 //! Exit codes, and how a failure is told.
 //!
-//! 0 done · 1 the job failed · 2 wrong usage or configuration · 3 Kafka could not be reached ·
-//! 130 stopped by force.
+//! 0 done · 1 the job failed · 2 wrong usage or configuration · 3 Kafka could not be reached · 4 graded worse than asked for
+//! · 130 stopped by force.
 
 use crate::config::ConfigError;
 use std::fmt::Display;
@@ -34,6 +34,11 @@ impl Failure {
     /// Kafka could not be reached.
     pub(crate) fn unreachable(message: impl Display) -> Failure {
         Failure { code: 3, message: message.to_string() }
+    }
+
+    /// A grade is worse than what was asked for.
+    pub(crate) fn grade(message: impl Display) -> Failure {
+        Failure { code: 4, message: message.to_string() }
     }
 
     /// A second signal cut the drain short.

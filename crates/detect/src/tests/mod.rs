@@ -2,5 +2,4 @@
 
 mod fleet;
 mod origins;
-mod outliers;
 mod signatures;

@@ -18,10 +18,10 @@ pub fn fly(scenario: &Scenario, policy: Policy, seed: u64, cure: Option<&Cure>) 
     let config = TunnelConfig { seed, seconds: u64::from(scenario.terms.length_s), ..TunnelConfig::default() };
     let mut pilot: Box<dyn Pilot> = match policy {
         Policy::Clairvoyant => return Ceiling::new(scenario, seed).as_run(),
-        Policy::Stopbank | Policy::Commanded => {
+        Policy::Stopbank => {
             let mut settings = StopbankConfig::default();
             settings.engine.warmup_windows = WARM_UP_WINDOWS;
-            Box::new(Steered { policy, engine: Stopbank::new(settings) })
+            Box::new(Guarded(Stopbank::new(settings)))
         }
         Policy::Hindsight => match cure {
             Some(cure) => Box::new(Healer::new(scenario, cure, config.start_unix_ns / 1_000_000)),
@@ -61,35 +61,32 @@ impl Pilot for Beside {
     }
 }
 
-/// The engine over services that obey it, with the bounds of the guard or without any.
-struct Steered {
-    policy: Policy,
-    engine: Stopbank,
-}
+/// The engine over services that embed the guard.
+struct Guarded(Stopbank);
 
-impl Pilot for Steered {
+impl Pilot for Guarded {
     fn name(&self) -> &str {
-        self.policy.as_str()
+        self.0.name()
     }
 
     fn reads(&self) -> bool {
-        self.engine.reads()
+        self.0.reads()
     }
 
     fn role(&self) -> Role {
-        self.engine.role()
+        self.0.role()
     }
 
     fn board(&mut self, world: &mut World) {
-        world.protect(self.policy, 0);
-        self.engine.board(world);
+        world.harden();
+        self.0.board(world);
     }
 
     fn step(&mut self, seen: &Seen<'_>) -> Vec<Effect> {
-        self.engine.step(seen)
+        self.0.step(seen)
     }
 
     fn view(&self) -> Option<GraphView> {
-        self.engine.view()
+        self.0.view()
     }
 }

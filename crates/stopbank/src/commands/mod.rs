@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod demo;
+mod doctor;
 mod fleet;
 mod generate;
 mod hand;
@@ -11,9 +12,11 @@ mod keygen;
 mod lab;
 mod rank;
 mod replay;
+mod risks;
 mod run;
 mod schema;
 mod tap;
+mod topics;
 mod validate;
 
 use crate::cli::{Cli, Command};
@@ -34,6 +37,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Run(arguments) => run::run(&arguments, format),
         Command::Replay(arguments) => replay::run(&arguments, format),
         Command::Lab(arguments) => lab::run(&arguments, format),
+        Command::Doctor(arguments) => doctor::run(&arguments, format),
+        Command::Risks(arguments) => risks::run(&arguments, format),
         Command::Rank(arguments) => rank::run(&arguments, format),
         Command::Fleet(arguments) => fleet::run(&arguments, format),
         Command::Bench(arguments) => bench::run(&arguments, format),

@@ -5,7 +5,8 @@ use crate::exit::Failure;
 use crate::print;
 
 pub(super) fn run(arguments: &Schema) -> Result<(), Failure> {
-    let schemas = control::schemas().into_iter().chain(lab::scenario::schemas());
+    let ours = lab::scenario::schemas().into_iter().chain(doctor::schemas()).chain(risk::schemas());
+    let schemas = control::schemas().into_iter().chain(ours);
     let Some(folder) = &arguments.out else {
         let all: serde_json::Map<_, _> = schemas.collect();
         return Ok(print::json(&all)?);

@@ -1,0 +1,3 @@
+export OTEL_TRACES_SAMPLER=parentbased_always_on
+export OTEL_BSP_MAX_QUEUE_SIZE=8192
+export OTEL_BSP_MAX_EXPORT_BATCH_SIZE=512

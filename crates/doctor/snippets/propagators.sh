@@ -1,0 +1,1 @@
+export OTEL_PROPAGATORS=tracecontext,baggage
