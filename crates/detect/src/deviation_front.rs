@@ -51,6 +51,9 @@ impl Fronts {
             }
         }
         self.remember(&now);
+        if self.since.len() < 2 {
+            return Vec::new();
+        }
         let deviating: BTreeSet<NameId> = self.since.keys().copied().collect();
         let groups = groups(scene, &deviating);
         groups.into_iter().filter_map(|group| self.front(scene, &group, &now)).collect()

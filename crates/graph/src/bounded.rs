@@ -54,24 +54,27 @@ impl<K: Ord + Copy, V: Weighted> Bounded<K, V> {
     }
 
     /// One pass over all residents in the order of their keys, each with its row, if `rows` (sorted, each key once) has one
-    /// for it; `visit` says whether it stays. Gives back the rows that are about nobody here.
-    pub(crate) fn step<R>(
+    /// for it; `visit` says whether it stays, `warm` reads a little of a row's memory. Gives back the rows that are about
+    /// nobody here.
+    pub(crate) fn step<R: Copy>(
         &mut self,
         rows: impl Iterator<Item = (K, R)>,
+        warm: impl Fn(R) -> u64,
         mut visit: impl FnMut(&mut V, Option<R>) -> bool,
     ) -> Vec<(K, R)> {
         let mut rows = rows.peekable();
         let (mut strangers, mut gone) = (Vec::new(), Vec::new());
         let mut residents: Vec<(&K, &mut V)> = self.kept.iter_mut().collect();
         for ahead in residents.chunks_mut(WARM) {
-            ahead.iter().for_each(|(_, value)| {
-                black_box(value.warm());
-            });
-            for (key, value) in ahead {
+            let mut met = [None; WARM];
+            for ((key, value), met) in ahead.iter().zip(&mut met) {
                 while let Some(row) = rows.next_if(|row| row.0 < **key) {
                     strangers.push(row);
                 }
-                let row = rows.next_if(|row| row.0 == **key).map(|row| row.1);
+                *met = rows.next_if(|row| row.0 == **key).map(|row| row.1);
+                black_box((value.warm(), met.map(&warm)));
+            }
+            for ((key, value), row) in ahead.iter_mut().zip(met) {
                 if !visit(value, row) {
                     gone.push(**key);
                 }

@@ -22,7 +22,7 @@ mod walk;
 
 pub use edge::{Edge, EdgeRates};
 pub use flow::{Flow, FlowUse};
-pub use gain::{LoopGain, loop_gain, spectral_radius};
+pub use gain::{LoopGain, loop_gain};
 pub use latency::Latency;
 pub use live::{Graph, GraphConfig};
 pub use operations::{Operation, OperationPair, Operations};

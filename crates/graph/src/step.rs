@@ -1,9 +1,10 @@
 //! A window into the graph: every service and edge is visited once, in the order of its key, and aged and added to in that
 //! one visit.
 
+use crate::latency::warm;
 use crate::names::Names;
 use crate::{Edge, Flow, Graph, Service};
-use model::{Count, EdgeId, EdgeRow, FlowKey, NameId, Rollup, ServiceRow, Window};
+use model::{Count, EdgeId, EdgeRow, FlowKey, NameId, Rollup, ServiceRow, Summed, Window};
 use std::collections::BTreeMap;
 
 /// How far everything ages in a step.
@@ -29,7 +30,7 @@ impl Graph {
         let aging = self.age(rollup);
         self.completeness = f64::from(rollup.completeness_permille) / 1000.0;
         self.step_services(rollup, aging);
-        self.step_edges(window, rollup, aging);
+        self.step_edges(rollup, aging);
         self.inward.follow(self.edges.changes, self.edges.kept.keys());
         self.step_flows(window, aging);
         let mut names = std::mem::replace(&mut self.names, Names::new(1));
@@ -67,7 +68,8 @@ impl Graph {
             (id, rows.next_if(|row| *row.0 == id).map(|row| &**row.1))
         });
         self.services.decay(aging.factor);
-        let strangers = self.services.step(mentioned, visit);
+        let warm_row = |row: Option<&ServiceRow>| row.map_or(0, |row| warm(&row.duration) ^ warm(&row.exclusive));
+        let strangers = self.services.step(mentioned, warm_row, visit);
         if strangers.is_empty() {
             return;
         }
@@ -77,30 +79,26 @@ impl Graph {
         }
     }
 
-    fn step_edges(&mut self, window: &Window, rollup: &Rollup, aging: Aging) {
+    fn step_edges(&mut self, rollup: &Rollup, aging: Aging) {
         let operations_max = self.config.operations_per_edge_max;
-        let visit = |edge: &mut Edge, row: Option<(&EdgeRow, &[(EdgeId, &EdgeRow)])>| {
+        let visit = |edge: &mut Edge, row: Option<&Summed<'_, EdgeRow>>| {
             edge.decay(aging.factor, aging.passed_s);
-            if let Some((sum, rows)) = row {
+            if let Some(sum) = row {
                 edge.add(sum, aging.end_ns, aging.seconds);
-                for (_, row) in rows {
+                for row in sum.rows() {
                     let pair = (row.key.caller_operation, row.key.callee_operation);
                     edge.operations.count(pair, row.calls, operations_max);
                 }
             }
             edge.last_ns >= aging.oldest_ns
         };
-        let mut rows: Vec<(EdgeId, &EdgeRow)> = window.edges.iter().map(|row| (EdgeId::of(&row.key), row)).collect();
-        rows.sort_by_key(|row| row.0);
-        // The rollup has one sum for each run of rows of the same edge.
-        let runs = rows.chunk_by(|a, b| a.0 == b.0);
-        let sums = rollup.edges.iter().zip(runs).map(|((id, sum), rows)| (*id, (&**sum, rows)));
         self.edges.decay(aging.factor);
-        let strangers = self.edges.step(sums, visit);
+        let rows = rollup.edges.iter().map(|(id, row)| (*id, row));
+        let strangers = self.edges.step(rows, |row| warm(&row.client) ^ warm(&row.gap), visit);
         if strangers.is_empty() {
             return;
         }
-        let weights: Vec<(EdgeId, f64)> = strangers.iter().map(|(id, (sum, _))| (*id, sum.calls.calls())).collect();
+        let weights: Vec<(EdgeId, f64)> = strangers.iter().map(|(id, row)| (*id, row.calls.calls())).collect();
         self.edges.admit(&weights, Edge::default);
         for (id, row) in strangers {
             self.edges.kept.get_mut(&id).map(|edge| visit(edge, Some(row)));
@@ -137,9 +135,17 @@ fn service_weights(strangers: &[(NameId, Option<&ServiceRow>)], rollup: &Rollup)
 
 /// All services that a window mentions, sorted; the outside world is none.
 fn ends(rollup: &Rollup) -> Vec<NameId> {
-    let edges = rollup.edges.keys().flat_map(|id| [id.caller, id.callee]);
-    let mut ends: Vec<NameId> = rollup.services.keys().copied().chain(edges).filter(|id| id.is_some()).collect();
+    // Edges are sorted by caller: only their callees come in any order.
+    let mut ends: Vec<NameId> = rollup.edges.keys().map(|id| id.callee).collect();
     ends.sort_unstable();
+    ends.dedup();
+    let mut callers: Vec<NameId> = rollup.edges.keys().map(|id| id.caller).collect();
+    callers.dedup();
+    ends.extend(callers);
+    ends.extend(rollup.services.keys().copied());
+    ends.retain(|id| id.is_some());
+    // Three runs that are sorted already: merging them is one pass.
+    ends.sort();
     ends.dedup();
     ends
 }

@@ -1,10 +1,9 @@
 //! The graph under made-up windows.
 
-use crate::{Graph, GraphConfig, loop_gain, spectral_radius};
+use crate::{Graph, GraphConfig, loop_gain};
 use model::{
     Count, EdgeId, EdgeKey, EdgeRow, Failure, FlowKey, FlowRow, NameId, Named, Rollup, ServiceKey, ServiceRow, Window,
 };
-use ndarray::array;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -141,14 +140,6 @@ fn a_biased_mark_outlives_its_window_for_a_while() {
     assert!(graph.is_biased(edge_id("a", "b")));
     feed(&mut graph, &window(90, vec![], vec![edge("a", "b", 1)]));
     assert!(!graph.is_biased(edge_id("a", "b")));
-}
-
-#[test]
-fn the_spectral_radius_of_known_matrices_is_found() {
-    assert!((spectral_radius(&array![[0.0, 2.0], [0.5, 0.0]]) - 1.0).abs() < 1e-6);
-    assert!((spectral_radius(&array![[0.3, 0.0], [7.0, 0.9]]) - 0.9).abs() < 1e-2);
-    assert!((spectral_radius(&array![[2.0, 1.0], [1.0, 2.0]]) - 3.0).abs() < 1e-6);
-    assert_eq!(spectral_radius(&array![[0.0, 0.0, 0.0], [5.0, 0.0, 0.0], [1.0, 9.0, 0.0]]), 0.0, "a DAG is nilpotent");
 }
 
 #[test]

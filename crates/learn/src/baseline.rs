@@ -9,6 +9,7 @@
 
 use model::Threshold;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
 /// MAD of a normal distribution × this is its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
@@ -43,18 +44,23 @@ pub struct BaselineConfig {
 /// Location and spread of one signal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
-    warming: Vec<f64>,
-    known: Option<Estimate>,
-    shadow: Vec<f64>,
-    frozen_for: u32,
     last: f64,
+    location: f64,
+    spread: f64,
+    /// Values that location and spread were learned from, as far as that matters; zero while nothing is known.
+    learned: u32,
+    frozen_for: u32,
+    /// What the next estimate may be made of: the values of the warm-up, later those seen while frozen. Tens of thousands
+    /// of baselines are visited every second, and most are known and calm: they have none of these.
+    #[expect(clippy::box_collection, reason = "a quarter of the size, where it is nearly always empty")]
+    values: Option<Box<VecDeque<f64>>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Location and spread.
+#[derive(Clone, Copy, Debug)]
 struct Estimate {
     location: f64,
     spread: f64,
-    learned: u32,
 }
 
 impl Baseline {
@@ -74,9 +80,9 @@ impl Baseline {
         }
         self.last = value;
         let x = scale(config, value);
-        let Some(known) = self.known else {
+        let Some(known) = self.known() else {
             if health == Health::Healthy && value <= config.healthy_max {
-                self.warming.push(x);
+                self.values().push_back(x);
                 self.finish_warmup(config);
             }
             return None;
@@ -87,7 +93,7 @@ impl Baseline {
             self.freeze(config, x, jitter);
         } else {
             self.frozen_for = 0;
-            self.shadow.clear();
+            self.values = None;
             self.learn(config, x);
         }
         Some(z)
@@ -95,12 +101,12 @@ impl Baseline {
 
     /// What is normal, in the value's unit; `None` during warm-up.
     pub fn normal(&self, config: &BaselineConfig) -> Option<f64> {
-        self.known.map(|known| unscale(config, known.location))
+        self.known().map(|known| unscale(config, known.location))
     }
 
     /// Above this a value deviates, for a value with the given standard error; `None` during warm-up.
     pub fn limit(&self, config: &BaselineConfig, noise: f64) -> Option<f64> {
-        let known = self.known?;
+        let known = self.known()?;
         let spread = hypot(known.spread.max(config.spread_floor), noise);
         let limit = unscale(config, known.location + config.z * spread);
         Some(limit.max(unscale(config, known.location) + config.rise_floor))
@@ -108,7 +114,7 @@ impl Baseline {
 
     /// Is `value` above the limit? The same as comparing with [`Baseline::limit`], without an exponential for what is not.
     pub(crate) fn is_over(&self, config: &BaselineConfig, value: f64, noise: f64) -> bool {
-        self.known.is_some_and(|known| {
+        self.known().is_some_and(|known| {
             let spread = hypot(known.spread.max(config.spread_floor), noise);
             known.is_over(config, value, scale(config, value), spread)
         })
@@ -124,45 +130,80 @@ impl Baseline {
         }
     }
 
+    /// Is it known what is normal?
+    pub fn is_known(&self) -> bool {
+        self.learned > 0
+    }
+
+    /// The same normal with a spread twice as wide, and as ready to move as after the warm-up.
+    #[must_use]
+    pub fn widened(&self, config: &BaselineConfig) -> Baseline {
+        if !self.is_known() {
+            return self.clone();
+        }
+        Baseline {
+            last: self.last,
+            location: self.location,
+            spread: 2.0 * self.spread.max(config.spread_floor),
+            learned: self.learned.min(config.warmup).max(1),
+            frozen_for: 0,
+            values: None,
+        }
+    }
+
     /// Is learning frozen?
     pub fn is_frozen(&self) -> bool {
         self.frozen_for > 0
     }
 
+    fn known(&self) -> Option<Estimate> {
+        self.is_known().then_some(Estimate { location: self.location, spread: self.spread })
+    }
+
+    fn values(&mut self) -> &mut VecDeque<f64> {
+        self.values.get_or_insert_default()
+    }
+
     fn finish_warmup(&mut self, config: &BaselineConfig) {
-        if self.warming.len() >= config.warmup.max(2) as usize {
-            self.known = Some(Estimate::of(&mut self.warming));
-            self.warming = Vec::new();
+        if self.values().len() >= config.warmup.max(2) as usize {
+            self.take_over();
         }
     }
 
+    /// The values become the estimate.
+    fn take_over(&mut self) {
+        let values = self.values.take().unwrap_or_default();
+        let level = Estimate::of(&values);
+        (self.location, self.spread) = (level.location, level.spread);
+        self.learned = values.len() as u32;
+    }
+
     fn learn(&mut self, config: &BaselineConfig, x: f64) {
-        let Some(known) = self.known.as_mut() else { return };
-        known.learned = known.learned.saturating_add(1).min(config.memory.max(1));
-        let step = 1.0 / f64::from(known.learned.max(config.warmup).max(1));
-        let spread = known.spread.max(config.spread_floor);
-        let away = (x - known.location).clamp(-HUBER * spread, HUBER * spread);
-        known.location += step * away;
-        known.spread += step * (libm::fabs(x - known.location).min(3.0 * spread) * MEAN_TO_SIGMA - known.spread);
+        self.learned = self.learned.saturating_add(1).min(config.memory.max(1));
+        let step = 1.0 / f64::from(self.learned.max(config.warmup).max(1));
+        let spread = self.spread.max(config.spread_floor);
+        let away = (x - self.location).clamp(-HUBER * spread, HUBER * spread);
+        self.location += step * away;
+        self.spread += step * (libm::fabs(x - self.location).min(3.0 * spread) * MEAN_TO_SIGMA - self.spread);
     }
 
     fn freeze(&mut self, config: &BaselineConfig, x: f64, jitter: f64) {
         self.frozen_for = self.frozen_for.saturating_add(1);
-        if self.shadow.len() >= config.warmup.max(2) as usize {
-            self.shadow.remove(0);
+        let values = self.values();
+        if values.len() >= config.warmup.max(2) as usize {
+            values.pop_front();
         }
-        self.shadow.push(x);
+        values.push_back(x);
         let wait = config.reprobe_after.saturating_add((f64::from(config.reprobe_after) * 0.25 * jitter) as u32);
         if self.frozen_for < wait {
             return;
         }
         // Probe once: take the new level over if it is steady and healthy, else wait for another full period.
         self.frozen_for = 1;
-        let level = Estimate::of(&mut self.shadow.clone());
-        let steady = level.spread <= 2.0 * self.known.map_or(0.0, |known| known.spread).max(config.spread_floor);
+        let level = Estimate::of(self.values());
+        let steady = level.spread <= 2.0 * self.spread.max(config.spread_floor);
         if steady && unscale(config, level.location) <= config.healthy_max {
-            self.known = Some(level);
-            self.shadow.clear();
+            self.take_over();
             self.frozen_for = 0;
         }
     }
@@ -183,10 +224,11 @@ impl Estimate {
         x > self.location + config.z * spread && value > unscale(config, self.location) + config.rise_floor
     }
 
-    fn of(values: &mut [f64]) -> Estimate {
-        let location = median(values);
+    fn of(values: &VecDeque<f64>) -> Estimate {
+        let mut values: Vec<f64> = values.iter().copied().collect();
+        let location = median(&mut values);
         let mut away: Vec<f64> = values.iter().map(|x| libm::fabs(x - location)).collect();
-        Estimate { location, spread: median(&mut away) * MAD_TO_SIGMA, learned: values.len() as u32 }
+        Estimate { location, spread: median(&mut away) * MAD_TO_SIGMA }
     }
 }
 

@@ -9,6 +9,7 @@ use linfa_linear::LinearRegression;
 use model::Interval;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
 /// Windows that the line is drawn through.
 const WINDOWS_MAX: usize = 60;
@@ -23,7 +24,7 @@ const HORIZON_S: f64 = 600.0;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demand {
     /// (seconds since the first sample's origin, rate), oldest first.
-    samples: Vec<(f64, f64)>,
+    samples: VecDeque<(f64, f64)>,
     origin_ns: u64,
 }
 
@@ -52,15 +53,15 @@ impl Demand {
         if self.samples.is_empty() {
             self.origin_ns = end_ns;
         }
-        self.samples.push((end_ns.saturating_sub(self.origin_ns) as f64 / 1e9, rate_rps));
+        self.samples.push_back((end_ns.saturating_sub(self.origin_ns) as f64 / 1e9, rate_rps));
         if self.samples.len() > WINDOWS_MAX {
-            self.samples.remove(0);
+            self.samples.pop_front();
         }
     }
 
     /// The last rate; zero before the first.
     pub fn last_rps(&self) -> f64 {
-        self.samples.last().map_or(0.0, |sample| sample.1)
+        self.samples.back().map_or(0.0, |sample| sample.1)
     }
 
     /// The line through the last windows; `None` while there are too few, or they are all at one instant.
@@ -68,7 +69,7 @@ impl Demand {
         if self.samples.len() < WINDOWS_MIN {
             return None;
         }
-        let last_s = self.samples.last()?.0;
+        let last_s = self.samples.back()?.0;
         // Time counts back from now: the intercept is the value now, and the matrix stays well conditioned.
         let times = Array2::from_shape_fn((self.samples.len(), 1), |(at, _)| self.samples[at].0 - last_s);
         let rates = Array1::from_iter(self.samples.iter().map(|sample| sample.1));

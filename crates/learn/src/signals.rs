@@ -25,7 +25,7 @@ impl Signals {
 
     /// Brings them into the cache; the number says nothing.
     pub(crate) fn warm(&self) -> u64 {
-        self.0.iter().step_by(2).fold(0, |sum, (_, judged)| sum ^ judged.at_ns)
+        self.0.iter().fold(0, |sum, (_, judged)| sum ^ judged.at_ns)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Signal> {

@@ -24,8 +24,18 @@ pub struct EdgeId {
 pub enum Summed<'a, T> {
     /// The one row there is, with its operation and sub-dimensions in the key.
     One(&'a T),
-    /// The sum of several rows; in its key only what all of them share is set.
-    Many(Box<T>),
+    /// The sum of several rows, in whose key only what all of them share is set; and the rows.
+    Many(Box<(T, Vec<&'a T>)>),
+}
+
+impl<'a, T> Summed<'a, T> {
+    /// The rows that are summed up, in the window's order.
+    pub fn rows(&self) -> &[&'a T] {
+        match self {
+            Summed::One(row) => std::slice::from_ref(row),
+            Summed::Many(many) => &many.1,
+        }
+    }
 }
 
 impl<T> Deref for Summed<'_, T> {
@@ -33,7 +43,7 @@ impl<T> Deref for Summed<'_, T> {
     fn deref(&self) -> &T {
         match self {
             Summed::One(row) => row,
-            Summed::Many(row) => row,
+            Summed::Many(many) => &many.0,
         }
     }
 }
@@ -46,7 +56,7 @@ impl<T: PartialEq> PartialEq for Summed<'_, T> {
 
 impl<T> From<T> for Summed<'_, T> {
     fn from(row: T) -> Self {
-        Summed::Many(Box::new(row))
+        Summed::Many(Box::new((row, Vec::new())))
     }
 }
 
@@ -128,10 +138,11 @@ fn summed<'a, K: Ord, T>(
         match sums.last_mut() {
             Some((last, sum)) if *last == key => {
                 if let Summed::One(first) = sum {
-                    *sum = Summed::Many(Box::new(start(first)));
+                    *sum = Summed::Many(Box::new((start(first), vec![*first])));
                 }
                 if let Summed::Many(many) = sum {
-                    absorb(many, row);
+                    absorb(&mut many.0, row);
+                    many.1.push(row);
                 }
             }
             _ => sums.push((key, Summed::One(row))),
