@@ -20,6 +20,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
     let mut picture = Picture {
         at_ms: end_ms,
         coverage: coverage(graph),
+        left_out: graph.left_out(),
         services_total: graph.services().count() as u32,
         flows: flows(graph, usage, &near),
         ..Picture::default()

@@ -12,6 +12,8 @@ pub struct Picture {
     pub at_ms: u64,
     /// How much of the telemetry is complete, paired and of known weight, 0..1.
     pub coverage: f64,
+    /// The share of traces that the reader leaves out, others standing for them, 0..1.
+    pub left_out: f64,
     /// How many services the graph knows.
     pub services_total: u32,
     /// Services by name: at least those on the way to what is overloaded.

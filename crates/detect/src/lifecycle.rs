@@ -85,8 +85,9 @@ impl Life {
             affected,
             summary: seen.summary,
             evidence: seen.evidence,
+            // Left out are whole traces, by hash, and weights make up for them: that hides nothing that could speak against it.
             confidence: Calibration::SIGNATURE.confidence(seen.strength, coverage),
-            coverage,
+            coverage: coverage * (1.0 - scene.graph.left_out()),
             predicts: seen.predicts,
             since_ms: self.since_ms,
             at_ms: scene.rollup.end_ms(),

@@ -66,6 +66,7 @@ impl Engine {
     }
 
     fn on_sampling(&mut self, kept_permille: u16) -> Vec<Effect> {
+        self.graph.reads(kept_permille);
         let share = f64::from(kept_permille) / 10.0;
         vec![self.audit(AuditKind::Telemetry, "sampling", format!("{share:.1} % of traces are kept under overload"))]
     }

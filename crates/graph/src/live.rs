@@ -62,6 +62,8 @@ pub struct Graph {
     pub(crate) names: Names,
     pub(crate) end_ns: u64,
     pub(crate) completeness: f64,
+    /// The share of traces that the reader leaves out.
+    pub(crate) left_out: f64,
     pub(crate) names_dropped: u64,
 }
 
@@ -83,6 +85,7 @@ impl Graph {
             config,
             end_ns: 0,
             completeness: 0.0,
+            left_out: 0.0,
             names_dropped: 0,
         }
     }
@@ -95,6 +98,17 @@ impl Graph {
     /// How complete the last window was, 0..1.
     pub fn completeness(&self) -> f64 {
         self.completeness
+    }
+
+    /// From now on so many of 1,000 traces are read; the weights of their spans stand for the others.
+    pub fn reads(&mut self, kept_permille: u16) {
+        self.left_out = 1.0 - f64::from(kept_permille.min(1000)) / 1000.0;
+    }
+
+    /// The share of traces that the reader leaves out because it cannot read them all, 0..1. Rates stay what they are, but
+    /// fewer observations stand behind them.
+    pub fn left_out(&self) -> f64 {
+        self.left_out
     }
 
     /// A name's text; an id whose text is not known is shown as `#` and sixteen hex digits, no name as an empty text.

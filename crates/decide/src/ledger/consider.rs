@@ -34,7 +34,9 @@ impl Ledger {
         let mut relapsed = Vec::new();
         for intent in plan.intents {
             let Some(finding) = findings.get(intent.finding) else { continue };
-            self.take(intent, finding, policy, &mut relapsed);
+            // Reading a part of the traces is no hole in the telemetry: in a retry storm it would forbid what ends the storm.
+            let coverage = (finding.coverage / (1.0 - picture.left_out)).min(1.0);
+            self.take(intent, finding, coverage, policy, &mut relapsed);
         }
         relapsed.sort();
         relapsed.dedup();
@@ -48,7 +50,7 @@ impl Ledger {
     }
 
     /// One intent: a new lease, or the life of one that is there.
-    fn take(&mut self, intent: Intent, finding: &Finding, policy: &Policy, relapsed: &mut Vec<String>) {
+    fn take(&mut self, intent: Intent, finding: &Finding, coverage: f64, policy: &Policy, relapsed: &mut Vec<String>) {
         let key: Key = (intent.target.clone(), intent.setting.knob());
         let now_ms = self.now_ms;
         let before = self.ended.get(&intent.about).copied();
@@ -80,7 +82,7 @@ impl Ledger {
             }
             lease.wanted = intent.setting;
             lease.evidence_ms = now_ms;
-            lease.coverage = finding.coverage;
+            lease.coverage = coverage;
             let expected_by_ms = lease.expected_by_ms;
             lease.reason = Reason { expected_by_ms, ..reason };
             return;
@@ -97,7 +99,7 @@ impl Ledger {
             wanted: intent.setting,
             allowed: intent.setting,
             eased: None,
-            coverage: finding.coverage,
+            coverage,
             expected_by_ms: reason.expected_by_ms,
             reason,
             gate: None,

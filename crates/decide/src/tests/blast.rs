@@ -54,7 +54,7 @@ prop_compose! {
         }).collect();
         let overloaded = overloaded.into_iter().map(|index| index % size).collect();
         Fleet {
-            picture: Picture { at_ms: 0, coverage: 1.0, services_total: size as u32, services, edges, flows },
+            picture: Picture { at_ms: 0, coverage: 1.0, left_out: 0.0, services_total: size as u32, services, edges, flows },
             overloaded,
         }
     }

@@ -46,6 +46,7 @@ fn storm(capacity: f64, attempts: f64) -> Picture {
     Picture {
         at_ms: 0,
         coverage: 1.0,
+        left_out: 0.0,
         services_total: 10,
         services: BTreeMap::from([
             ("front".to_owned(), service(None, 0.0, false)),

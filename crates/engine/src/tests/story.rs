@@ -2,6 +2,7 @@
 
 use super::engine;
 use super::fleet::Run;
+use crate::Input;
 use model::{Knob, Mode, Signature};
 
 #[test]
@@ -54,6 +55,27 @@ fn a_storm_is_found_within_seconds_and_ended_in_the_right_order() {
     assert_eq!(released, [Knob::Admission, Knob::RetryBudget, Knob::QueueBound], "{audit}");
     assert!(run.engine.commands().is_empty() && run.engine.findings().is_empty());
     assert!(audit.matches(" Changed ").count() < 20, "no flapping:\n{audit}");
+}
+
+#[test]
+fn a_storm_of_which_a_quarter_is_read_is_found_and_ended_and_says_how_little_was_seen() {
+    let (mut whole, mut part) = (Run::new(engine(Mode::Act)), Run::new(engine(Mode::Act)));
+    part.seconds(30);
+    part.put(Input::Sampling { kept_permille: 250 });
+    whole.seconds(30);
+    for run in [&mut whole, &mut part] {
+        run.storm();
+        run.seconds(90);
+    }
+    let (seen, seen_in_part) = (whole.findings(), part.findings());
+    assert!(!seen.is_empty() && seen.len() == seen_in_part.len(), "{}", part.audit());
+    for ((_, all), (_, some)) in seen.iter().zip(&seen_in_part) {
+        assert!((some.coverage - all.coverage / 4.0).abs() < 1e-9, "{} of {}", some.coverage, all.coverage);
+        assert_eq!(some.confidence, all.confidence);
+    }
+    assert_eq!(part.commands().len(), whole.commands().len(), "{}", part.audit());
+    part.put(Input::Sampling { kept_permille: 1000 });
+    assert_eq!(part.engine.graph().left_out(), 0.0);
 }
 
 #[test]
