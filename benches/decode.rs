@@ -57,7 +57,12 @@ fn with_request<T>(use_it: impl FnOnce(&[ResourceSpans<'_>]) -> T) -> T {
             }
         })
         .collect();
-    use_it(&[ResourceSpans { resource: &resource, scope: "io.opentelemetry.tomcat-10.0", spans: &spans }])
+    use_it(&[ResourceSpans {
+        resource: &resource,
+        scope: "io.opentelemetry.tomcat-10.0",
+        scope_attributes: &[],
+        spans: &spans,
+    }])
 }
 
 struct Ours {

@@ -144,6 +144,13 @@ fn sigterm_drains_within_the_stated_time_and_the_page_answers_until_then() {
 }
 
 #[test]
+fn the_subscriber_in_python_agrees_with_the_golden_files() {
+    if let Some(python) = python() {
+        succeed(Command::new(python).arg(root().join("schemas/examples/check.py")));
+    }
+}
+
+#[test]
 fn the_subscriber_in_go_agrees_with_the_golden_files() {
     if go_subscriber().is_some() {
         succeed(Command::new("go").args(["test", "-count=1", "./..."]).current_dir(go_example()));

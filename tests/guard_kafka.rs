@@ -1,10 +1,10 @@
 //! Promise: a guard follows the control topic of a real Kafka: it finds the state when it starts, obeys a command well
-//! under a millisecond after its receipt, reports each second, and lets go by itself when the lease ends; and a service
-//! that does not ask for Kafka does not get librdkafka.
+//! under a millisecond after its receipt, reports each second, and lets go by itself when the lease ends, also while the
+//! broker is dead; and a service that does not ask for Kafka does not get librdkafka.
 
 use control::{Key, Keyring, Role, Signer, decode_report};
 use guard::{Guard, GuardBuilder, KafkaSettings, Request, Settings};
-use kafka::testing::{Broker, real_broker};
+use kafka::testing::{Broker, own_broker, real_broker};
 use kafka::{Edge, Outgoing, Provision, Tail, TailConfig, Topics, Writer, WriterConfig, ensure_topics};
 use model::{Command, CommandId, Criticality, GuardReport, Mode, Setting, Target};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -131,4 +131,55 @@ fn a_guard_finds_the_state_obeys_reports_and_lets_go() {
     wait_until("the stricter class", || guard.table().service.lowest == Criticality::CriticalPlus);
     wait_until("on the way back", || guard.table().service.lowest == Criticality::SheddablePlus);
     wait_until("normal", || guard.try_admit(&sheddable).is_ok());
+}
+
+#[test]
+fn a_guard_outlives_its_broker_and_takes_up_the_topic_again() {
+    let Some(broker) = own_broker() else { return };
+    let Some(pid) = broker.pid() else { return };
+    let topics = broker.topics("guard");
+    ensure_topics(&broker.connection, &topics, &Provision::default()).expect("made");
+    let writer = || {
+        let config = WriterConfig { connection: broker.connection.clone(), ..WriterConfig::default() };
+        Writer::connect(&config).expect("answers")
+    };
+    let lowest = |guard: &Guard| guard.table().service.lowest;
+    let boundary = Setting::Admission { lowest: Criticality::CriticalPlus, fraction_permille: 1000 };
+    let guard = start(&broker, &topics, "cart-1");
+    wait_until("caught up", || guard.health().caught_up);
+    let first = writer();
+    send(&first, &topics, 1, boundary, 8_000);
+    first.flush(PATIENCE).expect("written");
+    wait_until("the command", || lowest(&guard) == Criticality::CriticalPlus);
+    drop(first);
+
+    let killed = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    assert!(killed.is_ok_and(|status| status.success()));
+    let killed = Instant::now();
+    // it carries on with the orders that it has, and says how old they are and how long it has heard nothing
+    loop {
+        let health = guard.health();
+        let Some(order) = health.orders.first().filter(|order| order.ends_in_ms > 300) else { break };
+        assert_eq!(health.admits.0, Criticality::CriticalPlus, "{} ms before its end", order.ends_in_ms);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let health = guard.health();
+    assert!(health.orders_age_ms.is_some_and(|age_ms| (7_000..10_000).contains(&age_ms)), "{health:?}");
+    let heard_ago_ms = health.heard_ago_ms.expect("it was heard before");
+    assert!(u128::from(heard_ago_ms) + 1_500 > killed.elapsed().as_millis(), "nobody was heard since: {heard_ago_ms}");
+    // at its end the lease decays, class by class, though nobody says so
+    wait_until("on the way back", || (Criticality::Sheddable..Criticality::CriticalPlus).contains(&lowest(&guard)));
+    wait_until("normal", || !guard.health().commanded && lowest(&guard) == Criticality::Sheddable);
+    assert!(guard.try_admit(&Request { criticality: Criticality::Sheddable, ..Request::default() }).is_ok());
+
+    broker.restart();
+    let second = writer();
+    send(&second, &topics, 2, Setting::KillSwitch { level: 3 }, 60_000);
+    second.flush(PATIENCE).expect("written");
+    wait_until("a command after the outage", || guard.kill_level() == 3);
+    assert!(guard.health().heard_ago_ms.is_some_and(|ago_ms| ago_ms < 2_000));
+    assert_eq!(lowest(&guard), Criticality::Sheddable, "what has ended does not come back with the topic");
+    wait_until("a report after the outage", || {
+        reports(&broker, &topics).iter().any(|report| report.obeyed.iter().any(|obeyed| obeyed.id.0 == "kill_switch-1"))
+    });
 }

@@ -203,7 +203,12 @@ fn write_seeds() {
             ..SpanOut::default()
         },
     ];
-    let request = [ResourceSpans { resource: &[("service.name", Value::Str("shop"))], scope: "s", spans: &spans }];
+    let request = [ResourceSpans {
+        resource: &[("service.name", Value::Str("shop"))],
+        scope: "s",
+        scope_attributes: &[],
+        spans: &spans,
+    }];
     let (proto, json) = (otlp_proto(&request), otlp_json(&request));
     put("otlp", "proto", &proto);
     put("otlp", "json", &json);

@@ -2,7 +2,7 @@
 import json, re
 from subscriber import in_force, verify
 
-PARTS = {"service", "operation", "caller", "version", "zone", "share_percent"}
+PARTS = {"service", "operation", "caller", "version", "zone", "instance", "share_percent"}
 CLASSES = ["SHEDDABLE", "SHEDDABLE_PLUS", "CRITICAL", "CRITICAL_PLUS"]
 PHASES = ["closed", "ramp", "half_open", "open"]
 SMALLER = {"queue_bound": "work_ms", "retry_budget": "ratio_permille", "timeout": "timeout_ms", "concurrency": "limit",
@@ -23,7 +23,7 @@ def key_of(domain, target, knob):
     text = f"{target['caller']}->" if "caller" in target else ""
     text += target["service"]
     text += f":{target['operation']}" if "operation" in target else ""
-    for name, part in (("version", "version"), ("zone", "zone"), ("share", "share_percent")):
+    for name, part in (("version", "version"), ("zone", "zone"), ("instance", "instance"), ("share", "share_percent")):
         text += f"@{name}={target[part]}" if part in target else ""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", f"{domain}/{text}/{knob}")
 
@@ -43,7 +43,7 @@ class Subscriber:
         self.domain, self.me, self.keys, self.held = domain, me, keys, {}
 
     def is_meant_by(self, target):
-        same = all(target.get(part, self.me[part]) == self.me[part] for part in ("version", "zone"))
+        same = all(target.get(part, self.me[part]) == self.me[part] for part in ("version", "zone", "instance"))
         obeying = target.get("caller", target["service"]) == self.me["service"]
         return obeying and same and share(self.me["instance"]) < target.get("share_percent", 100)
 

@@ -35,7 +35,7 @@ def offer(held, keys, domain, key, value, headers, broker_ms):
 def in_force(held, now_ms):
     """What is to be obeyed now: no releases, no leases that have ended; ratchets stay where they are."""
     return [command for _, ends_ms, command in held.values() if not command.get("released")
-            and (now_ms < ends_ms or command["knob"] in ("replicas", "route"))]
+            and (now_ms < ends_ms or command["knob"] == "replicas")]
 
 def main(brokers, keyring, domain, topic="stopbank.control"):
     from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition

@@ -131,6 +131,9 @@ fn between(from: Setting, to: Setting, gone: u64, whole: u64) -> Setting {
         (Setting::KillSwitch { level: a }, Setting::KillSwitch { level: b }) => {
             Setting::KillSwitch { level: number(u32::from(a), u32::from(b)) as u8 }
         }
+        (Setting::Route { share_permille: a }, Setting::Route { share_permille: b }) => {
+            Setting::Route { share_permille: number(u32::from(a), u32::from(b)) as u16 }
+        }
         (Setting::Breaker { phase: BreakerPhase::Open | BreakerPhase::HalfOpen }, Setting::Breaker { .. })
             if gone < whole =>
         {
@@ -208,6 +211,8 @@ mod tests {
             (0u16..1000, 0u16..1000).prop_map(|(a, b)| {
                 (Setting::RetryBudget { ratio_permille: a }, Setting::RetryBudget { ratio_permille: b })
             }),
+            (0u16..=1000, 0u16..=1000)
+                .prop_map(|(a, b)| (Setting::Route { share_permille: a }, Setting::Route { share_permille: b })),
             (0u8..9, 0u8..9).prop_map(|(a, b)| (Setting::KillSwitch { level: a }, Setting::KillSwitch { level: b })),
         ]
     }

@@ -112,9 +112,8 @@ impl State {
             Knob::Timeout => Setting::Timeout { timeout_ms: self.config.timeout_ms },
             Knob::Concurrency => Setting::Concurrency { limit: self.own_limit() },
             Knob::KillSwitch => Setting::KillSwitch { level: 0 },
-            Knob::Breaker | Knob::BreakerThreshold | Knob::Purge | Knob::Restart | Knob::Replicas | Knob::Route => {
-                return None;
-            }
+            Knob::Route => Setting::Route { share_permille: 1000 },
+            Knob::Breaker | Knob::BreakerThreshold | Knob::Purge | Knob::Restart | Knob::Replicas => return None,
         })
     }
 
@@ -157,6 +156,7 @@ fn table(state: &State, now_ms: u64) -> Table {
         Some(Setting::Timeout { timeout_ms }) => timeout_ms,
         Some(Setting::RetryBudget { ratio_permille }) => u32::from(ratio_permille),
         Some(Setting::KillSwitch { level }) => u32::from(level),
+        Some(Setting::Route { share_permille }) => u32::from(share_permille),
         _ => otherwise,
     };
     let limit = number(Knob::Concurrency, u32::MAX);
@@ -166,7 +166,8 @@ fn table(state: &State, now_ms: u64) -> Table {
     };
     let mut never_shed = config.never_shed.clone();
     never_shed.sort_unstable();
-    let fleet_is_busy = state.levers.values().any(Lever::is_commanded);
+    // an instance that is left alone says nothing of the fleet
+    let fleet_is_busy = state.levers.iter().any(|((_, knob), lever)| *knob != Knob::Route && lever.is_commanded());
     Table {
         version: state.version,
         service,
@@ -179,6 +180,7 @@ fn table(state: &State, now_ms: u64) -> Table {
         retry_ratio_permille: number(Knob::RetryBudget, 0) as u16,
         timeout_ms: number(Knob::Timeout, config.timeout_ms),
         kill_level: number(Knob::KillSwitch, 0) as u8,
+        takes_permille: number(Knob::Route, 1000).min(1000) as u16,
     }
 }
 

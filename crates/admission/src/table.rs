@@ -29,6 +29,8 @@ pub struct Table {
     pub timeout_ms: u32,
     /// The degradation level.
     pub kill_level: u8,
+    /// The share of its usual traffic that the instance is to be given, in 1/1000: for whoever balances.
+    pub takes_permille: u16,
 }
 
 /// Is the request admitted? Constant time but for a binary search among the operations that are commanded.

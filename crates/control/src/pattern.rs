@@ -4,7 +4,7 @@ use model::Target;
 
 /// A glob over targets: `service`, `service:operation`, `caller->service` or `*` for everything; `*` stands for any text
 /// and `?` for one character. Without an arrow it covers no edges, without an operation it covers all of them; the
-/// narrowings of a target (version, zone, share) make it smaller, so they are always covered.
+/// narrowings of a target (version, zone, instance, share) make it smaller, so they are always covered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetPattern {
     caller: Option<String>,

@@ -28,7 +28,12 @@ pub enum Stage {
 /// The stage in which a knob is let go.
 pub fn stage(knob: Knob) -> Stage {
     match knob {
-        Knob::Admission | Knob::Concurrency | Knob::Breaker | Knob::BreakerThreshold | Knob::KillSwitch => Stage::Admit,
+        Knob::Admission
+        | Knob::Route
+        | Knob::Concurrency
+        | Knob::Breaker
+        | Knob::BreakerThreshold
+        | Knob::KillSwitch => Stage::Admit,
         Knob::RetryBudget | Knob::Timeout => Stage::Retry,
         _ => Stage::Unbound,
     }

@@ -3,6 +3,7 @@
 use crate::deviation_front::Fronts;
 use crate::hysteresis::Served;
 use crate::lifecycle::Life;
+use crate::outlier::Outliers;
 use crate::{Scene, Suspicion, coverage, metastable, retry_amplification};
 use model::{Finding, FindingId, NameId, Signature};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,7 @@ pub struct Detector {
     config: DetectConfig,
     fronts: Fronts,
     served: Served,
+    outliers: Outliers,
     /// By signature and subject.
     lives: BTreeMap<(Signature, String), Life>,
 }
@@ -111,6 +113,7 @@ impl Detector {
         seen.extend(retry_amplification::look(scene, &self.config, &deviations));
         seen.extend(self.fronts.look(scene, &deviations));
         seen.extend(self.served.look(scene));
+        seen.extend(self.outliers.look(scene, &self.config));
         seen
     }
 }

@@ -11,6 +11,7 @@ mod hysteresis;
 mod lifecycle;
 mod metastable;
 pub mod origin;
+mod outlier;
 mod pressure;
 mod retry_amplification;
 mod scene;

@@ -12,6 +12,7 @@ mod entries;
 mod input;
 pub mod invariants;
 mod snapshot;
+mod succession;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -32,6 +33,7 @@ use learn::Learner;
 use model::{Command, Finding, Mode, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use succession::Succession;
 
 /// The engine. Its whole state is a value: cloning it forks the future.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,7 @@ pub struct Engine {
     usage: Usage,
     ledger: Ledger,
     entries: Entries,
+    succession: Succession,
     counters: Counters,
     /// The last windows, for [`Engine::rank`]; empty unless the configuration asks for them.
     history: VecDeque<Window>,
@@ -60,6 +63,7 @@ impl Engine {
             usage: Usage::default(),
             ledger: Ledger::default(),
             entries: Entries::default(),
+            succession: Succession::default(),
             counters: Counters::default(),
             history: VecDeque::new(),
             end_ns: 0,

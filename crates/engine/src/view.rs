@@ -3,7 +3,10 @@
 use crate::Engine;
 use detect::origin::{self, Profile};
 use learn::{Signal, Subject};
-use model::{EdgeId, GraphView, NameId, Threshold};
+use model::{EdgeId, GraphView, NameId, ServiceState, Threshold};
+
+/// For so long a judgement tells of the state: as long as it takes to see enough calls of a service with one a minute.
+const KNOWN_FOR_NS: u64 = 1_800_000_000_000;
 
 impl Engine {
     /// The live graph with its learned thresholds.
@@ -19,6 +22,11 @@ impl Engine {
             service.capacity_rps = self.learner.capacity(id);
             service.queue_delay_ms = self.learner.queue_delay(id).map(|delay| delay.delay_ms);
             service.deviating = deviating.contains(&Subject::Service(id));
+            service.state = match (service.deviating, self.is_known(id)) {
+                (true, _) => ServiceState::Deviating,
+                (false, true) => ServiceState::Healthy,
+                (false, false) => ServiceState::Unknown,
+            };
         }
         for edge in &mut view.edges {
             let subject = Subject::Edge(EdgeId { caller: NameId::of(&edge.caller), callee: NameId::of(&edge.callee) });
@@ -26,6 +34,14 @@ impl Engine {
             edge.p99_ms = self.threshold(subject, Signal::LatencyP99, edge.p99_ms);
         }
         view
+    }
+
+    /// Was the service, or what its callers see of it, compared with what is normal a short while ago? Windows of a quiet
+    /// service widen until they hold enough calls.
+    fn is_known(&self, id: NameId) -> bool {
+        let edges = self.graph.edges_to(id).map(Subject::Edge);
+        let judged_ns = edges.chain([Subject::Service(id)]).filter_map(|subject| self.learner.judged_ns(subject)).max();
+        judged_ns.is_some_and(|at_ns| at_ns.saturating_add(KNOWN_FOR_NS) >= self.end_ns)
     }
 
     /// Likely origins of what began at `onset_ms` (Unix milliseconds), the likeliest first, with scores. Compares the

@@ -22,7 +22,8 @@ impl Engine {
         if self.is_stale(window) {
             return self.on_stale();
         }
-        let scene = Scene { domain: &self.config.domain, rollup: &rollup, graph: &self.graph, learner: &self.learner };
+        let scene =
+            Scene { domain: &self.config.domain, window, rollup: &rollup, graph: &self.graph, learner: &self.learner };
         let told = self.detector.step(&scene);
         let mut out = Vec::new();
         for finding in told {
@@ -41,11 +42,13 @@ impl Engine {
         self.counters.folded += window.folded;
         self.counters.calls += rollup.edges.values().map(|row| row.calls.0 / 1024).sum::<u64>();
         self.graph.apply(window, rollup);
+        self.succession.observe(window, &self.graph, &mut self.learner);
         let mut unhealthy = self.detector.unhealthy();
         unhealthy.extend(self.ledger.acted_on().into_iter().map(NameId::of));
         self.learner.observe(rollup, &unhealthy);
         if self.counters.windows.is_multiple_of(FORGET_EVERY) {
             let graph = &self.graph;
+            self.succession.retain(graph);
             self.learner.retain(|subject| match subject {
                 Subject::Service(id) => graph.service(id).is_some(),
                 Subject::Edge(id) => graph.edge(id).is_some(),

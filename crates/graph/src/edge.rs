@@ -23,6 +23,10 @@ pub struct Edge {
     pub exemplars: Vec<TraceId>,
     /// The end of the last window in which its sampling was biased; zero for never.
     pub biased_ns: u64,
+    /// The callee's clocks are ahead of the callers' by at least so much, ms; fades where it is not seen any more.
+    pub ahead_ms: f64,
+    /// The callee's clocks are behind the callers' by at least so much, ms; fades likewise.
+    pub behind_ms: f64,
     /// Which operations call which.
     pub operations: Operations,
     /// Calls since the edge was first seen.
@@ -87,6 +91,9 @@ impl EdgeRates {
     }
 }
 
+/// What is left of a skew after a window in which none was seen.
+const SKEW_FADES: f64 = 0.98;
+
 impl Edge {
     /// Its rates over the last half-lives.
     pub fn rates(&self) -> EdgeRates {
@@ -137,6 +144,8 @@ impl Edge {
         if row.biased {
             self.biased_ns = end_ns;
         }
+        self.ahead_ms = (SKEW_FADES * self.ahead_ms).max(row.ahead_us as f64 / 1000.0);
+        self.behind_ms = (SKEW_FADES * self.behind_ms).max(row.behind_us as f64 / 1000.0);
         self.calls_total += row.calls;
         self.failed_total += row.failed();
     }

@@ -9,6 +9,7 @@ mod edge;
 mod flow;
 mod gain;
 mod inward;
+mod kin;
 mod latency;
 mod live;
 mod names;

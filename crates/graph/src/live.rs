@@ -163,6 +163,11 @@ impl Graph {
         self.edge(id).is_some_and(|edge| edge.biased_ns > 0 && edge.biased_ns.saturating_add(hold_ns) >= self.end_ns)
     }
 
+    /// How often services and edges came or went since the start.
+    pub fn changes(&self) -> u64 {
+        self.services.changes + self.edges.changes
+    }
+
     /// All flows, sorted by key.
     pub fn flows(&self) -> impl Iterator<Item = (FlowKey, &Flow)> {
         self.flows.kept.iter().map(|(key, flow)| (*key, flow))

@@ -28,6 +28,11 @@ impl Operations {
         self.0.iter().map(|(pair, operation)| (*pair, operation))
     }
 
+    /// Is this pair among them?
+    pub(crate) fn has(&self, pair: OperationPair) -> bool {
+        self.0.binary_search_by_key(&pair, |known| known.0).is_ok()
+    }
+
     pub(crate) fn decay(&mut self, factor: f64) {
         self.0.retain_mut(|(_, operation)| {
             operation.weight *= factor;

@@ -57,6 +57,32 @@ fn chain() -> Graph {
 }
 
 #[test]
+fn a_service_that_is_called_as_an_older_one_was_has_it_as_its_forerunner() {
+    let call = |caller: &str, callee: &str, operation: &str, calls| {
+        let mut row = edge(caller, callee, calls);
+        (row.key.caller_operation, row.key.callee_operation) = (id("home"), id(operation));
+        row
+    };
+    let mut graph = Graph::default();
+    let old = vec![call("web", "cart", "read", 50), call("web", "pay", "charge", 20), call("web", "log", "health", 9)];
+    for at in 1..=30 {
+        feed(&mut graph, &window(at, vec![service("web", 70)], old.clone()));
+    }
+    let renamed =
+        vec![call("web", "cart-v2", "read", 50), call("web", "geo", "health", 9), call("web", "new", "ask", 5)];
+    feed(&mut graph, &window(31, vec![service("web", 70)], renamed));
+    let before_ns = 21 * SECOND_NS;
+    assert_eq!(graph.forerunner(id("cart-v2"), before_ns), Some(id("cart")));
+    assert_eq!(graph.forerunner(id("new"), before_ns), None, "nobody was asked that");
+    assert_eq!(graph.forerunner(id("pay"), before_ns), None);
+    assert_eq!(graph.forerunner(id("cart-v2"), SECOND_NS), None, "not old enough");
+    let both = vec![call("web", "map", "health", 9), call("web", "log", "health", 9), call("web", "geo", "health", 9)];
+    (32..=60).for_each(|at| feed(&mut graph, &window(at, vec![], both[1..].to_vec())));
+    feed(&mut graph, &window(61, vec![], both));
+    assert_eq!(graph.forerunner(id("map"), 51 * SECOND_NS), None, "all are asked for their health");
+}
+
+#[test]
 fn a_steady_rate_is_read_exactly_and_a_silent_edge_fades_and_goes() {
     let mut graph = Graph::default();
     for at in 1..=5 {

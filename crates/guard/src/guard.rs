@@ -79,7 +79,7 @@ impl Guard {
     /// # Errors
     /// The refusal, with what its client is to be told.
     pub async fn admit(&self, request: &Request) -> Result<Permit<'static>, Refusal> {
-        match self.enter(request) {
+        match self.enter(request, self.shared.clock.now_us()) {
             Entered::Admitted(permit) => Ok(permit),
             Entered::Refused(refusal) => Err(refusal),
             Entered::Waits(waiter) => waiter.wait().await,
@@ -87,9 +87,8 @@ impl Guard {
     }
 
     /// The same in two parts, for the layer's future.
-    pub(crate) fn enter(&self, request: &Request) -> Entered {
+    pub(crate) fn enter(&self, request: &Request, now_us: u64) -> Entered {
         let shared = &self.shared;
-        let now_us = shared.clock.now_us();
         let table = shared.table.load();
         let decision = if shared.gate.queued() > 0 && !request.spared {
             // whoever comes while others wait stands behind them

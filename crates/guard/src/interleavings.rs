@@ -201,7 +201,7 @@ fn every_place_comes_back_exactly_once_and_the_limit_holds_whoever_leaves_when()
         }));
         let hasty = guard.clone();
         threads.push(thread::spawn(move || {
-            let entered = hasty.enter(&Request::default());
+            let entered = hasty.enter(&Request::default(), 1_000_000_000);
             thread::yield_now();
             drop(entered);
         }));

@@ -5,6 +5,7 @@ use admission::Request;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{Criticality, NameId, Span};
 use std::cell::Cell;
+use std::fmt::Write as _;
 
 /// The class, as `CRITICAL` and so on.
 pub const CRITICALITY: HeaderName = HeaderName::from_static("stopbank-criticality");
@@ -16,8 +17,6 @@ pub const TIMEOUT_MS: HeaderName = HeaderName::from_static("stopbank-timeout-ms"
 pub const ATTEMPT: HeaderName = HeaderName::from_static("stopbank-attempt");
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const ENVOY_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 
 /// A request's labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,58 +41,98 @@ impl Labels {
     /// Reads the labels of a request that came at `now_ms`. Headers come before baggage; of several deadlines the
     /// earliest counts.
     pub fn read(headers: &HeaderMap, now_ms: u64) -> Labels {
-        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-        let member = |name: &str| headers.get_all(BAGGAGE).iter().find_map(|value| baggage(value.to_str().ok()?, name));
-        let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
-        let timeouts = [
-            number(text(&TIMEOUT_MS)),
-            number(text(&ENVOY_TIMEOUT)).filter(|timeout_ms| *timeout_ms > 0),
-            text(&GRPC_TIMEOUT).and_then(grpc_timeout_ms),
-        ];
-        let relative = timeouts.into_iter().flatten().map(|timeout_ms| now_ms.saturating_add(timeout_ms)).min();
-        let cohort = number(text(&COHORT)).or_else(|| number(member("stopbank.cohort")));
-        let attempt = number(text(&ATTEMPT)).map_or(1, |attempt| attempt.clamp(1, 255) as u32);
-        Labels {
-            criticality: text(&CRITICALITY).or_else(|| member("stopbank.criticality")).and_then(Criticality::parse),
-            cohort: cohort.filter(|cohort| *cohort < 128).map(|cohort| cohort as u8),
-            deadline_ms: relative.or_else(|| number(member("stopbank.deadline_ms"))),
-            attempt,
+        let (mut said, mut carried) = (Labels::default(), Labels::default());
+        // one pass costs less than looking up seven names, most of which are not there
+        for (name, value) in headers {
+            let read: fn(&mut Labels, &str, u64) = match name.as_str() {
+                "stopbank-criticality" => |said, text, _| keep(&mut said.criticality, Criticality::parse(text)),
+                "stopbank-cohort" => |said, text, _| keep(&mut said.cohort, cohort(text)),
+                "stopbank-attempt" => |said, text, _| said.attempt = number(text).unwrap_or(1).clamp(1, 255) as u32,
+                "stopbank-timeout-ms" => |said, text, now_ms| said.ends(now_ms, number(text)),
+                "grpc-timeout" => |said, text, now_ms| said.ends(now_ms, grpc_timeout_ms(text)),
+                "x-envoy-expected-rq-timeout-ms" => {
+                    |said, text, now_ms| said.ends(now_ms, number(text).filter(|timeout_ms| *timeout_ms > 0))
+                }
+                "baggage" => {
+                    carried.read_baggage(value.to_str().unwrap_or_default());
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Ok(text) = value.to_str() {
+                read(&mut said, text.trim(), now_ms);
+            }
         }
+        Labels {
+            criticality: said.criticality.or(carried.criticality),
+            cohort: said.cohort.or(carried.cohort),
+            deadline_ms: said.deadline_ms.or(carried.deadline_ms),
+            attempt: said.attempt,
+        }
+    }
+
+    fn read_baggage(&mut self, header: &str) {
+        for member in header.split(',') {
+            let Some((key, value)) = member.split_once('=') else { continue };
+            let value = value.split(';').next().unwrap_or_default().trim();
+            match key.trim() {
+                "stopbank.criticality" => keep(&mut self.criticality, Criticality::parse(value)),
+                "stopbank.cohort" => keep(&mut self.cohort, cohort(value)),
+                "stopbank.deadline_ms" => keep(&mut self.deadline_ms, number(value)),
+                _ => {}
+            }
+        }
+    }
+
+    /// One more word on when the client's patience ends: the earliest counts.
+    fn ends(&mut self, now_ms: u64, timeout_ms: Option<u64>) {
+        let Some(timeout_ms) = timeout_ms else { return };
+        let deadline_ms = now_ms.saturating_add(timeout_ms);
+        self.deadline_ms = Some(self.deadline_ms.map_or(deadline_ms, |known_ms| known_ms.min(deadline_ms)));
     }
 
     /// Writes the labels into an outgoing request, as headers for the next hop and as baggage for hops that do not know
     /// them. Whatever labels stood there are replaced; other members of the baggage stay.
     pub fn write(&self, headers: &mut HeaderMap, now_ms: u64) {
-        let mut members = Vec::new();
-        let mut put = |name: HeaderName, member: Option<&str>, value: Option<String>| {
-            headers.remove(&name);
-            let Some(value) = value else { return };
-            if let Some(member) = member {
-                members.push(format!("{member}={value}"));
-            }
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(name, value);
-            }
+        let mut put = |name: HeaderName, value: Option<HeaderValue>| match value {
+            Some(value) => drop(headers.insert(name, value)),
+            None => drop(headers.remove(name)),
         };
-        let class = self.criticality.map(|class| class.as_str().to_owned());
-        put(CRITICALITY, Some("stopbank.criticality"), class);
-        put(COHORT, Some("stopbank.cohort"), self.cohort.map(|cohort| cohort.to_string()));
-        let left_ms = self.deadline_ms.map(|deadline_ms| deadline_ms.saturating_sub(now_ms).to_string());
-        put(TIMEOUT_MS, None, left_ms);
-        put(ATTEMPT, None, (self.attempt > 1).then(|| self.attempt.to_string()));
-        members.extend(self.deadline_ms.map(|deadline_ms| format!("stopbank.deadline_ms={deadline_ms}")));
+        put(CRITICALITY, self.criticality.map(|class| HeaderValue::from_static(class.as_str())));
+        put(COHORT, self.cohort.map(|cohort| HeaderValue::from(u16::from(cohort))));
+        put(TIMEOUT_MS, self.deadline_ms.map(|deadline_ms| HeaderValue::from(deadline_ms.saturating_sub(now_ms))));
+        put(ATTEMPT, (self.attempt > 1).then(|| HeaderValue::from(self.attempt)));
+        let all = self.baggage(headers);
+        match HeaderValue::try_from(all) {
+            Ok(value) if !value.is_empty() => drop(headers.insert(BAGGAGE, value)),
+            _ => drop(headers.remove(BAGGAGE)),
+        }
+    }
+
+    /// The baggage of others that stands there, and ours.
+    fn baggage(&self, headers: &HeaderMap) -> String {
+        let mut all = String::new();
+        let mut member = |text: std::fmt::Arguments<'_>| {
+            let comma = if all.is_empty() { "" } else { "," };
+            // writing to a string cannot fail
+            let _ = write!(all, "{comma}{text}");
+        };
         let others = headers.get_all(BAGGAGE).iter().filter_map(|value| value.to_str().ok());
-        let others = others.flat_map(|value| value.split(',')).map(str::trim);
-        let others = others.filter(|member| !member.is_empty() && !member.starts_with("stopbank."));
-        let all: Vec<&str> = others.chain(members.iter().map(String::as_str)).collect();
-        match HeaderValue::try_from(all.join(",")) {
-            Ok(value) if !all.is_empty() => {
-                headers.insert(BAGGAGE, value);
-            }
-            _ => {
-                headers.remove(BAGGAGE);
+        for other in others.flat_map(|value| value.split(',')).map(str::trim) {
+            if !other.is_empty() && !other.starts_with("stopbank.") {
+                member(format_args!("{other}"));
             }
         }
+        if let Some(class) = self.criticality {
+            member(format_args!("stopbank.criticality={}", class.as_str()));
+        }
+        if let Some(cohort) = self.cohort {
+            member(format_args!("stopbank.cohort={cohort}"));
+        }
+        if let Some(deadline_ms) = self.deadline_ms {
+            member(format_args!("stopbank.deadline_ms={deadline_ms}"));
+        }
+        all
     }
 
     /// Takes every label out of a request: what comes from outside the fleet is not believed.
@@ -138,12 +177,19 @@ pub(crate) fn with_current<T>(labels: Labels, poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
-/// A member's value in a baggage header: `name=value;property, …`.
-fn baggage<'h>(header: &'h str, name: &str) -> Option<&'h str> {
-    header.split(',').find_map(|member| {
-        let (key, value) = member.split_once('=')?;
-        (key.trim() == name).then(|| value.split(';').next().unwrap_or_default().trim())
-    })
+/// The first word counts.
+fn keep<T>(known: &mut Option<T>, said: Option<T>) {
+    if known.is_none() {
+        *known = said;
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok()
+}
+
+fn cohort(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|cohort| *cohort < 128)
 }
 
 /// gRPC over HTTP/2: up to eight digits and a unit.

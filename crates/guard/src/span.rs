@@ -7,7 +7,24 @@ use crate::labels::Labels;
 use crate::refusal::Refusal;
 use tracing::Span;
 
+/// A request has come.
 pub(crate) fn asked(labels: &Labels) {
+    carries(labels);
+    Span::current().record("stopbank.attempt", labels.attempt);
+}
+
+/// A call is made. Fields are recorded once: OpenTelemetry keeps what was said before, and readers take one of the two.
+pub(crate) fn calls(labels: &Labels, timeout_ms: u64) {
+    carries(labels);
+    Span::current().record("stopbank.timeout_ms", timeout_ms);
+}
+
+/// It has ended with its try number `attempt`.
+pub(crate) fn called(attempt: u32) {
+    Span::current().record("stopbank.attempt", attempt);
+}
+
+fn carries(labels: &Labels) {
     let span = Span::current();
     if let Some(class) = labels.criticality {
         span.record("stopbank.criticality", class.as_str());
@@ -15,7 +32,6 @@ pub(crate) fn asked(labels: &Labels) {
     if let Some(cohort) = labels.cohort {
         span.record("stopbank.cohort", u64::from(cohort));
     }
-    span.record("stopbank.attempt", labels.attempt);
 }
 
 pub(crate) fn waited(waited_ms: u32) {
@@ -27,10 +43,4 @@ pub(crate) fn refused(refusal: &Refusal) {
     span.record("stopbank.shed", true);
     span.record("stopbank.reason", refusal.reason.as_str());
     span.record("stopbank.queue_ms", refusal.waited_ms);
-}
-
-pub(crate) fn tried(attempt: u32, timeout_ms: u64) {
-    let span = Span::current();
-    span.record("stopbank.attempt", attempt);
-    span.record("stopbank.timeout_ms", timeout_ms);
 }

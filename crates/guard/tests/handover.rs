@@ -119,6 +119,31 @@ fn a_lease_that_nobody_renews_ends_on_a_ramp_and_health_says_how_old_the_orders_
 }
 
 #[test]
+fn the_adaptive_limit_follows_the_latency_that_the_guard_measures() {
+    let mut settings = settings(1);
+    settings.server.limit = LimitSettings::Adaptive { initial: 40, min: 4, max: 100 };
+    let clock = Clock::manual(1_000_000);
+    let guard = Guard::new(settings, clock.clone()).unwrap();
+    let limit = || guard.table().in_flight_max[3];
+    // as many at once as are let in, each step
+    let run = |took_ms: u64, steps: usize| {
+        for _ in 0..steps {
+            let permits: Vec<_> = std::iter::from_fn(|| guard.try_admit(&Request::default()).ok()).collect();
+            clock.advance_ms(took_ms);
+            permits.into_iter().for_each(|permit| permit.succeed());
+            guard.step();
+        }
+        limit()
+    };
+    let calm = run(10, 50);
+    assert!(calm > 40, "it grows while latency is that of calm: {calm}");
+    let busy = run(100, 20);
+    assert!(busy < calm / 2, "it falls when work takes ten times as long: {busy}");
+    command(&guard, 1, Target::service("cart"), Setting::Concurrency { limit: 90 }, 60_000);
+    assert_eq!(limit(), busy, "and no command lifts it above what it has found");
+}
+
+#[test]
 fn the_owners_clamps_beat_a_signed_command_and_the_report_says_so() {
     let mut settings = settings(100);
     let text = "[bounds.concurrency]\nstrictest = { limit = 40 }";

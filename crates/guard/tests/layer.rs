@@ -198,3 +198,41 @@ async fn a_commanded_breaker_says_why_and_a_timeout_is_a_failure() {
         "{stopped}"
     );
 }
+
+#[tokio::test]
+async fn under_overload_the_newest_of_the_most_important_is_served_first() {
+    let mut settings = settings(1);
+    settings.server.lifo_after_ms = 100;
+    settings.server.queue_bound_ms = Some(60_000);
+    let clock = Clock::manual(1_000_000);
+    let guard = Guard::new(settings, clock.clone()).unwrap();
+    let served = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let order = served.clone();
+    let work = service_fn(move |request: Request<String>| {
+        order.lock().unwrap().push(request.into_body());
+        std::future::ready(Ok::<_, Infallible>(Response::new(String::new())))
+    });
+    let server = ServiceBuilder::new().layer(GuardLayer::new(guard.clone())).service(work);
+    // so long after the queue was last empty a place gets free
+    let after = async |wait_ms: u64| {
+        let place = guard.try_admit(&guard::Request::default()).unwrap();
+        let mut waiting = Vec::new();
+        for (class, name) in [("CRITICAL", "a"), ("SHEDDABLE", "b"), ("CRITICAL", "c"), ("SHEDDABLE", "d")] {
+            let mut request = request(class);
+            *request.body_mut() = name.to_owned();
+            waiting.push(tokio::spawn(server.clone().oneshot(request)));
+            tokio::task::yield_now().await;
+        }
+        while guard.health().queued < 4 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance_ms(wait_ms);
+        drop(place);
+        for task in waiting {
+            task.await.unwrap().unwrap();
+        }
+        std::mem::take(&mut *served.lock().unwrap()).concat()
+    };
+    assert_eq!(after(50).await, "abcd", "a short queue is served in its order");
+    assert_eq!(after(150).await, "cadb", "one that does not get empty is served from its other end, by class");
+}

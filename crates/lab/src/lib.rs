@@ -8,9 +8,11 @@
 //! - [`Scenario`]: a topology that says what counts as success; [`scenario::builtin`] holds the ones that come with it.
 //! - [`World`]: the fleet in motion; spans, guard reports and tallies out, commands in.
 //! - [`generate::Generator`]: a stream of OTLP records at a wanted rate.
+//! - [`lens::Lens`]: the same fleet's telemetry behind a mesh, a sampler, wrong clocks; [`lens::look`] measures through all.
 //! - [`tunnel::fly`]: a world in closed loop with whoever steers it, the real pipeline among them.
 
 pub mod generate;
+pub mod lens;
 mod mix;
 pub mod report;
 pub mod rival;
@@ -20,6 +22,7 @@ pub mod topology;
 pub mod tunnel;
 mod world;
 
+pub use lens::Lens;
 pub use mix::Mix;
 pub use rival::Policy;
 pub use scenario::Scenario;

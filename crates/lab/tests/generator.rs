@@ -1,7 +1,8 @@
 //! The generator: its rate, its determinism, and fresh ids and times in every round of a replay.
 
-use lab::builtin;
 use lab::generate::{Generator, Rate, RecordMeta};
+use lab::{Lens, builtin};
+use model::SpanFlags;
 use std::collections::BTreeSet;
 use telemetry::{Encoding, Facts, Reader, ReaderConfig};
 
@@ -49,6 +50,40 @@ fn the_same_seed_gives_the_same_records() {
             };
             assert!(stream(1) == stream(1), "{rate:?} {encoding:?}");
             assert!(stream(1) != stream(2), "{rate:?} {encoding:?}");
+        }
+    }
+}
+
+#[test]
+fn behind_a_lens_the_stream_is_deterministic_readable_and_another_one() {
+    let shop = builtin("shop").expect("it is known").without_faults();
+    for rate in [Rate::SpansPerSecond(2_000.0), Rate::Max] {
+        for lens in [Lens::Plain, Lens::Mesh, Lens::Messages] {
+            for encoding in [Encoding::OtlpProto, Encoding::OtlpJson] {
+                let stream = || {
+                    let mut generator = Generator::through(lens, &shop, 7, rate, encoding, START_NS);
+                    let mut record = Vec::new();
+                    let mut reader = Reader::new(ReaderConfig::default());
+                    let (mut facts, mut records, mut last_ns) = (Facts::default(), Vec::new(), START_NS);
+                    for _ in 0..60 {
+                        let meta = next(&mut generator, &mut record);
+                        assert!(meta.at_ns >= last_ns, "{lens} {rate:?}");
+                        last_ns = meta.at_ns;
+                        let read = reader.read(encoding, &record, &mut facts).expect("our own records are readable");
+                        assert_eq!(read as u32, meta.spans);
+                        records.push(record.clone());
+                    }
+                    let flag = |flag| facts.spans.iter().any(|span| span.flags.has(flag));
+                    (records, flag(SpanFlags::PROXY), flag(SpanFlags::LINKED))
+                };
+                let (records, proxies, links) = stream();
+                assert!(records == stream().0, "{lens} {rate:?} {encoding:?}");
+                assert_eq!(
+                    (proxies, links),
+                    (lens == Lens::Mesh, lens == Lens::Messages),
+                    "{lens} {rate:?} {encoding:?}"
+                );
+            }
         }
     }
 }

@@ -3,6 +3,12 @@
 use lab::report::{Shown, html};
 use lab::score::{Board, Ceiling, Entry, Scores};
 use lab::{Policy, rival, scenario};
+use std::process::Command;
+
+/// Counts what a browser has drawn: curves with a length, a width and a colour. The pages themselves have no scripts.
+const PROBE: &str = "<script>const drawn = [...document.querySelectorAll('path.line')].filter(path => path.getTotalLength() > 100 \
+    && path.getBoundingClientRect().width > 100 && getComputedStyle(path).stroke !== 'none'); const names = drawn.map(path => \
+    path.querySelector('title').textContent); document.title = 'drawn: ' + [...new Set(names)].sort().join(' ');</script>";
 
 fn page() -> String {
     let scenario = scenario::builtin("retry-storm").expect("it comes with the program");
@@ -50,4 +56,27 @@ fn it_holds_no_address_of_anything_outside_and_shows_curves_graph_and_commands()
 #[test]
 fn the_same_runs_give_the_same_page() {
     assert_eq!(page(), page());
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a browser opens files")]
+fn a_real_browser_draws_a_curve_of_every_policy() {
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
+        let version = Command::new(name).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    });
+    let Some(browser) = found else {
+        eprintln!("SKIPPED (no chromium): this test needs a browser");
+        return;
+    };
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let path = folder.join("page.html");
+    std::fs::write(&path, page() + PROBE).expect("the folder is writable");
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    let mut open = Command::new(browser);
+    open.args(["--headless", "--no-sandbox", "--disable-gpu", &profile, "--dump-dom"]);
+    let seen = open.arg(format!("file://{}", path.display())).output().expect("the browser starts");
+    let seen = String::from_utf8_lossy(&seen.stdout).into_owned();
+    assert!(seen.contains("<title>drawn: clairvoyant guard-alone none offered stopbank</title>"), "{:.300}", seen);
 }

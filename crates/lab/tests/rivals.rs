@@ -1,6 +1,9 @@
 //! Rivals in the world: they lose no request, repeat themselves, and cost nothing where there is none.
 
+use control::Verdict;
+use lab::rival::{self, Cure};
 use lab::{Policy, Second, Topology, World, WorldConfig, builtin};
+use model::Criticality;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -11,7 +14,9 @@ fn topology() -> Topology {
 
 /// The policies that live beside the requests.
 fn beside() -> impl Iterator<Item = Policy> {
-    Policy::all().filter(|policy| !matches!(policy, Policy::Stopbank | Policy::Hindsight | Policy::Clairvoyant))
+    Policy::all().filter(|policy| {
+        !matches!(policy, Policy::Stopbank | Policy::Commanded | Policy::Hindsight | Policy::Clairvoyant)
+    })
 }
 
 fn run(policy: Policy, seed: u64, seconds: u64) -> World {
@@ -57,4 +62,22 @@ fn policies_leave_a_healthy_fleet_alone() {
         let share = total.good as f64 / total.offered as f64;
         assert!(share > 0.98, "{}: {share} good, {} shed", policy.as_str(), total.shed);
     }
+}
+
+#[test]
+fn what_hindsight_plans_is_obeyed() {
+    let scenario = lab::scenario::builtin("retry-storm").expect("it comes with the program");
+    let cure = Cure {
+        from_s: 32,
+        until_s: 60,
+        admits: Some((Criticality::CriticalPlus, 1000)),
+        retry_permille: Some(0),
+        queue_ms: Some(25),
+        purge_ms: Some(50),
+    };
+    let run = rival::fly(&scenario, Policy::Hindsight, 1, Some(&cure));
+    let verdicts: Vec<_> = run.acts().map(|sent| sent.arrival.as_ref().map(|(_, verdict)| *verdict)).collect();
+    assert!(!verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Some(Verdict::Accepted)), "{verdicts:?}");
+    let shed = |from: usize, to: usize| run.seconds[from..to].iter().map(|second| second.shed).sum::<u64>();
+    assert!(shed(35, 55) > 10 * shed(5, 25).max(1), "{} {}", shed(35, 55), shed(5, 25));
 }

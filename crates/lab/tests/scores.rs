@@ -35,7 +35,10 @@ fn the_guard_ends_it_and_the_engine_says_what_it_sees() {
     assert_eq!(guard.get("stuck"), Some(0.0), "{guard:?}");
     let (run, engine) = judged(&storm, Policy::Stopbank, 1);
     assert!(engine.get("detect_s").is_some_and(|detect_s| detect_s < 30.0), "{engine:?}");
-    assert!(engine.get("commands").is_some_and(|commands| commands > 0.0) && run.detection.is_some(), "{engine:?}");
+    assert!(run.detection.is_some() && engine.get("stuck") == Some(0.0), "{engine:?}");
+    // where nothing is bounded it has to act
+    let (_, commanded) = judged(&storm, Policy::Commanded, 1);
+    assert!(commanded.get("commands").is_some_and(|commands| commands > 0.0), "{commanded:?}");
 }
 
 #[test]

@@ -87,9 +87,9 @@ impl LearnConfig {
 /// What is learned of a whole fleet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Learner {
-    config: LearnConfig,
-    services: BTreeMap<NameId, Known>,
-    edges: BTreeMap<EdgeId, KnownEdge>,
+    pub(crate) config: LearnConfig,
+    pub(crate) services: BTreeMap<NameId, Known>,
+    pub(crate) edges: BTreeMap<EdgeId, KnownEdge>,
     deviating: BTreeSet<(Subject, Signal)>,
     end_ns: u64,
 }
@@ -101,17 +101,17 @@ impl Default for Learner {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct KnownEdge {
+pub(crate) struct KnownEdge {
     pool: Pool,
-    signals: Signals,
+    pub(crate) signals: Signals,
     last_ns: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Known {
+pub(crate) struct Known {
     pool: ServiceRow,
-    signals: Signals,
-    healthy: Reservoir,
+    pub(crate) signals: Signals,
+    pub(crate) healthy: Reservoir,
     capacity: Capacity,
     demand: Demand,
     delay: Option<QueueDelay>,
@@ -166,10 +166,11 @@ impl KnownEdge {
         end_ns: u64,
         sick: bool,
     ) {
-        let calls = pool.calls.calls();
+        // As sure as the spans behind the counts make it, not the calls that they stand for.
+        let calls = pool.seen;
         let normal = normal_share(&self.signals, config);
         let noise = 1.0 / libm::sqrt(calls);
-        let first = pool.first_attempts.calls();
+        let first = calls * pool.first_attempts.share_of(pool.calls).unwrap_or(0.0);
         let share = pool.failed.share_of(pool.calls);
         let gap_us = pool.gap_p90_us.filter(|_| kind == EdgeKind::Call);
         let measured: [Option<Measured>; 4] = [
@@ -236,6 +237,22 @@ impl Learner {
         let threshold = judged.baseline.threshold(&self.config.baseline(signal), judged.noise);
         threshold.normal?;
         Some(Deviation { subject, signal, z: judged.z, threshold, calls: judged.calls, at_ns: judged.at_ns })
+    }
+
+    /// When a subject's calls were last compared with a normal that is known, the window's end in Unix nanoseconds; `None` for
+    /// never. An idle guard that reports an empty queue says nothing of calls.
+    pub fn judged_ns(&self, subject: Subject) -> Option<u64> {
+        let signals = match subject {
+            Subject::Service(id) => &self.services.get(&id)?.signals,
+            Subject::Edge(id) => &self.edges.get(&id)?.signals,
+        };
+        let known = |signal: &Signal| signals.get(signal).filter(|judged| judged.baseline.is_known());
+        signals
+            .keys()
+            .filter(|signal| **signal != Signal::QueueDelay)
+            .filter_map(known)
+            .map(|judged| judged.at_ns)
+            .max()
     }
 
     /// What deviates now, sorted by subject and signal.
@@ -315,14 +332,14 @@ impl Learner {
         let row = rollup.services.get(&id).map_or(&nothing, |row| &**row);
         let seconds = rollup.seconds();
         let reported = known.capacity.reported_delay_ms(&config.capacity, rollup.end_ms());
-        let alone = known.pool.calls.is_zero() && row.calls.calls() >= config.calls_min;
+        let alone = known.pool.calls.is_zero() && row.seen() >= config.calls_min;
         if !alone {
             known.pool.absorb(row);
         }
-        let enough = alone || known.pool.calls.calls() >= config.calls_min;
+        let enough = alone || known.pool.seen() >= config.calls_min;
         let pooled = if enough && !alone { std::mem::take(&mut known.pool) } else { ServiceRow::default() };
         let pool = if alone { row } else { &pooled };
-        let calls = pool.calls.calls();
+        let calls = pool.seen();
         let normal = normal_share(&known.signals, config);
         let noise = 1.0 / libm::sqrt(calls);
         let share = pool.failed().share_of(pool.calls);

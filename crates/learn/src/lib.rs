@@ -8,6 +8,7 @@ mod calibrate;
 mod capacity;
 mod deviation;
 mod forecast;
+mod inherit;
 mod inward;
 mod join;
 mod judge;

@@ -1,7 +1,7 @@
 //! The signals of one subject: at most a handful, kept side by side so that judging them touches little memory.
 
-use crate::Signal;
 use crate::judge::Judged;
+use crate::{BaselineConfig, Signal};
 use serde::{Deserialize, Serialize};
 
 /// Judged signals, sorted, each once.
@@ -21,6 +21,15 @@ impl Signals {
             self.0.insert(place, (signal, Judged::default()));
         }
         &mut self.0[place].1
+    }
+
+    /// The same with wider baselines.
+    pub(crate) fn widened(&self, config: impl Fn(Signal) -> BaselineConfig) -> Signals {
+        let widened = |(signal, judged): &(Signal, Judged)| {
+            let baseline = judged.baseline.widened(&config(*signal));
+            (*signal, Judged { baseline, ..judged.clone() })
+        };
+        Signals(self.0.iter().map(widened).collect())
     }
 
     /// Brings them into the cache; the number says nothing.

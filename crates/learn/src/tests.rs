@@ -46,6 +46,31 @@ fn nothing_is_known_during_warm_up_and_a_limit_lies_above_normal_after_it() {
 }
 
 #[test]
+fn an_heir_knows_what_was_normal_less_surely_and_grows_sure_again() {
+    let mut learner = Learner::default();
+    let (old, _) = edge_window(1, 1, 0, 1);
+    let young = EdgeId { callee: NameId::of("pay-v2"), ..old };
+    for at in 1..=40 {
+        let (_, rollup) = edge_window(at, 100, 0, 10_000 + at % 3 * 200);
+        learner.observe(&rollup, &BTreeSet::new());
+    }
+    let latency = |learner: &Learner, id| learner.threshold(Subject::Edge(id), Signal::LatencyP99).expect("known");
+    assert!(learner.inherit(Subject::Edge(old), Subject::Edge(young)));
+    assert!(!learner.inherit(Subject::Edge(old), Subject::Edge(young)), "it knows something now");
+    assert!(!learner.inherit(Subject::Edge(EdgeId { callee: NameId::of("x"), ..old }), Subject::Edge(young)));
+    let (before, after) = (latency(&learner, old), latency(&learner, young));
+    assert_eq!(before.normal, after.normal);
+    assert!(after.limit > before.limit, "{after:?} {before:?}");
+    learner.widen(Subject::Edge(old));
+    assert_eq!(latency(&learner, old).limit, after.limit, "a new version of the same makes it as unsure");
+    for at in 41..=400 {
+        let (_, rollup) = edge_window(at, 100, 0, 10_000 + at % 3 * 200);
+        learner.observe(&rollup, &BTreeSet::new());
+    }
+    assert!(latency(&learner, old).limit < after.limit);
+}
+
+#[test]
 fn one_failure_on_a_quiet_edge_is_no_deviation() {
     let mut learner = Learner::default();
     for at in 1..=2_000 {

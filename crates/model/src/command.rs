@@ -45,7 +45,8 @@ pub enum Knob {
     Restart,
     /// The number of instances.
     Replicas,
-    /// Where traffic goes.
+    /// How much traffic goes to some of the instances: a drain. A state, so that nobody is left drained by an engine that
+    /// is gone.
     Route,
     /// The share of failures at which a breaker opens.
     BreakerThreshold,
@@ -56,7 +57,7 @@ impl Knob {
     pub fn kind(self) -> KnobKind {
         match self {
             Knob::Purge | Knob::Restart => KnobKind::OneShot,
-            Knob::Replicas | Knob::Route => KnobKind::Ratchet,
+            Knob::Replicas => KnobKind::Ratchet,
             _ => KnobKind::State,
         }
     }
@@ -137,7 +138,7 @@ pub enum Setting {
         /// The number.
         count: u32,
     },
-    /// The target takes this share of its usual traffic.
+    /// Each instance that is meant takes this share of its usual traffic; its peers take the rest.
     Route {
         /// The share, in 1/1000.
         share_permille: u16,

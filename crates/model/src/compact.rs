@@ -40,6 +40,7 @@ struct PlainTarget {
     caller: Option<String>,
     version: Option<String>,
     zone: Option<String>,
+    instance: Option<String>,
     share_percent: Option<u8>,
 }
 

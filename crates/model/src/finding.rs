@@ -24,6 +24,8 @@ pub enum Signature {
     Hysteresis,
     /// Given by a person, not by a detector.
     Manual,
+    /// Some instances of a service fail their callers, their peers do not.
+    Outlier,
 }
 
 /// Where a finding stands.
@@ -50,7 +52,7 @@ pub struct Finding {
     pub state: FindingState,
     /// What it looks like.
     pub signature: Signature,
-    /// Where: a service, or `caller->callee`.
+    /// Where: a service, `caller->callee`, or a part of a service (`service@version=…`, `service@instance=…`).
     pub subject: String,
     /// The likely origin, if it can be told apart; `None` is an abstention.
     pub origin: Option<String>,

@@ -162,8 +162,10 @@ impl ServiceRow {
         self.exclusive.merge(&other.exclusive);
         self.busy_us = self.busy_us.saturating_add(other.busy_us);
         self.wasted += other.wasted;
+        self.lost += other.lost;
         add_all(&mut self.criticality, &other.criticality);
         self.unweighted += other.unweighted;
+        self.spans += other.spans;
     }
 }
 
@@ -189,6 +191,9 @@ impl EdgeRow {
         self.exemplars.dedup();
         self.exemplars.truncate(EXEMPLARS_MAX);
         self.biased |= other.biased;
+        self.spans += other.spans;
+        self.ahead_us = self.ahead_us.max(other.ahead_us);
+        self.behind_us = self.behind_us.max(other.behind_us);
     }
 }
 

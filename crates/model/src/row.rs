@@ -41,10 +41,14 @@ pub struct ServiceRow {
     /// Requests that went on after their caller had given up (the server span outlasts its client's): wasted work, a
     /// clock-free sign of a storm.
     pub wasted: Count,
+    /// Requests that went well here, in time, and failed for the caller all the same: the answer was lost.
+    pub lost: Count,
     /// Requests by criticality.
     pub criticality: [Count; LEVELS],
     /// Spans whose sampling weight is not known.
     pub unweighted: Count,
+    /// Spans behind `calls`, whatever they stand for: how sure the counts are. Zero where it was not counted.
+    pub spans: u64,
 }
 
 /// How an edge was seen.
@@ -113,6 +117,12 @@ pub struct EdgeRow {
     pub exemplars: Vec<TraceId>,
     /// Sampling that cannot be reconciled: no rate or capacity evidence, no action.
     pub biased: bool,
+    /// Spans behind `calls`, whatever they stand for: how sure the counts are. Zero where it was not counted.
+    pub spans: u64,
+    /// A callee's clock is certainly ahead of a caller's by so much, µs: it ended after the caller had its answer.
+    pub ahead_us: u64,
+    /// A callee's clock is certainly behind a caller's by so much, µs: it began before it was asked.
+    pub behind_us: u64,
 }
 
 /// Which flow.
@@ -184,6 +194,11 @@ pub struct Window {
 }
 
 impl ServiceRow {
+    /// Spans seen, which is how sure the counts are: of sampled traffic fewer than calls.
+    pub fn seen(&self) -> f64 {
+        seen(self.spans, self.calls)
+    }
+
     /// Requests that failed in a way that says something about health.
     pub fn failed(&self) -> Count {
         unhealthy(&self.failures)
@@ -191,6 +206,11 @@ impl ServiceRow {
 }
 
 impl EdgeRow {
+    /// Spans seen, which is how sure the counts are: of sampled traffic fewer than calls.
+    pub fn seen(&self) -> f64 {
+        seen(self.spans, self.calls)
+    }
+
     /// Calls that failed in a way that says something about the callee's health.
     pub fn failed(&self) -> Count {
         unhealthy(&self.failures)
@@ -200,6 +220,10 @@ impl EdgeRow {
     pub fn failed_by(&self, failure: Failure) -> Count {
         self.failures[failure.index()]
     }
+}
+
+fn seen(spans: u64, calls: Count) -> f64 {
+    if spans == 0 { calls.calls() } else { calls.calls().min(spans as f64) }
 }
 
 fn unhealthy(failures: &Failures) -> Count {

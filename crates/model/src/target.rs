@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A service, one operation of it, or an edge; narrowed by version, zone, or a share of the instances (a canary).
+/// A service, one operation of it, or an edge; narrowed by version, zone, instance, or a share of the instances (a canary).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(remote = "Self", deny_unknown_fields)]
@@ -22,6 +22,9 @@ pub struct Target {
     /// Only instances in this zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Only this instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// Only this share of the instances, in percent, chosen by a hash of the instance's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_percent: Option<u8>,
@@ -43,7 +46,7 @@ impl Target {
         Target { caller: Some(caller.to_owned()), ..Target::service(callee) }
     }
 
-    /// Reads what [`Target`] prints: `[caller->]service[:operation][@version=…][@zone=…][@share=…]`; `None` if it names no
+    /// Reads what [`Target`] prints: `[caller->]service[:operation][@version=…][@zone=…][@instance=…][@share=…]`; `None` if it names no
     /// service or a share that is no percentage. A service whose own name holds `:` or `->` cannot be written so.
     pub fn parse(text: &str) -> Option<Target> {
         let mut target = Target::default();
@@ -52,6 +55,7 @@ impl Target {
             match narrowing.split_once('=') {
                 Some(("version", version)) if !version.is_empty() => target.version = Some(version.to_owned()),
                 Some(("zone", zone)) if !zone.is_empty() => target.zone = Some(zone.to_owned()),
+                Some(("instance", instance)) if !instance.is_empty() => target.instance = Some(instance.to_owned()),
                 Some(("share", share)) => {
                     target.share_percent = Some(share.parse().ok().filter(|share| *share <= 100)?)
                 }
@@ -74,7 +78,7 @@ impl Target {
     }
 }
 
-/// `caller->service:operation@version=…@zone=…@share=…`, the middle part of a command's record key.
+/// `caller->service:operation@version=…@zone=…@instance=…@share=…`, the middle part of a command's record key.
 impl fmt::Display for Target {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(caller) = &self.caller {
@@ -89,6 +93,9 @@ impl fmt::Display for Target {
         }
         if let Some(zone) = &self.zone {
             write!(out, "@zone={zone}")?;
+        }
+        if let Some(instance) = &self.instance {
+            write!(out, "@instance={instance}")?;
         }
         if let Some(share) = self.share_percent {
             write!(out, "@share={share}")?;
@@ -106,6 +113,7 @@ mod tests {
         let narrowed = Target {
             version: Some("1.2".into()),
             zone: Some("b".into()),
+            instance: Some("front-1".into()),
             share_percent: Some(10),
             ..Target::operation("front", "GET /a:b@c")
         };

@@ -16,6 +16,19 @@ pub struct Threshold {
     pub frozen: bool,
 }
 
+/// What can be said of a service's health.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// Too little is known of it: no normal has been learned, or it was last judged too long ago.
+    #[default]
+    Unknown,
+    /// Nothing deviates from what is normal for it.
+    Healthy,
+    /// Something does.
+    Deviating,
+}
+
 /// A service in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceView {
@@ -35,6 +48,9 @@ pub struct ServiceView {
     pub queue_delay_ms: Option<Interval>,
     /// Does any signal of it deviate?
     pub deviating: bool,
+    /// Is it healthy, as far as that is known?
+    #[serde(default)]
+    pub state: ServiceState,
 }
 
 /// An edge in the graph, all operations together.
@@ -60,6 +76,12 @@ pub struct EdgeView {
     pub p99_ms: Threshold,
     /// Sampling that cannot be reconciled.
     pub biased: bool,
+    /// A clock of the callee is ahead of a caller's by at least so much, milliseconds, as paired calls show.
+    #[serde(default)]
+    pub ahead_ms: f64,
+    /// A clock of the callee is behind a caller's by at least so much, milliseconds.
+    #[serde(default)]
+    pub behind_ms: f64,
     /// Operations seen on this edge: (caller operation, callee operation, calls per second).
     pub operations: Vec<(String, String, f64)>,
     /// Calls since the start.

@@ -9,7 +9,7 @@ use kafka::{Outgoing, Poisoned, Step, Topics, dead_letter};
 use model::Mode;
 
 /// The version of the journal's binary form.
-pub(crate) const JOURNAL_FORMAT: u32 = 1;
+pub(crate) const JOURNAL_FORMAT: u32 = 2;
 /// Which piece of a long input this record is, and of how many (`2/3`).
 pub(crate) const PIECE_HEADER: &str = "stopbank_piece";
 

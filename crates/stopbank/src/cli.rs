@@ -2,10 +2,12 @@
 
 mod bench;
 mod doctor;
+mod lab;
 mod risks;
 
 pub(crate) use bench::{Bench, BenchLoad, BenchMix};
 pub(crate) use doctor::Doctor;
+pub(crate) use lab::{Lab, LabCommand, LabLenses, LabRun, LabSuite};
 pub(crate) use risks::Risks;
 
 use crate::config::Length;
@@ -179,6 +181,10 @@ pub(crate) struct Generate {
     /// How spans are encoded.
     #[arg(long, value_enum, default_value = "otlp_proto")]
     pub(crate) encoding: SpanEncoding,
+    /// Through which lens: plain, mesh, head-sampled, tail-sampled, error-biased, late, skewed, duplicated, missing-servers,
+    /// messages, renamed or exploding-names (docs/telemetry.md).
+    #[arg(long, value_parser = lab::lens, default_value = "plain")]
+    pub(crate) lens: ::lab::Lens,
     /// Any librdkafka property, as key=value.
     #[arg(long = "property", short = 'X', value_name = "KEY=VALUE")]
     pub(crate) properties: Vec<String>,
@@ -223,56 +229,6 @@ pub(crate) struct Replay {
     /// The configuration whose engine settings apply.
     #[arg(long, short)]
     pub(crate) config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Lab {
-    #[command(subcommand)]
-    pub(crate) what: LabCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum LabCommand {
-    /// Run one scenario with one seed and show what happened.
-    Run(LabRun),
-    /// Run all scenarios of a folder under all policies with many seeds, on all cores.
-    Suite(LabSuite),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LabRun {
-    /// A scenario file, or the name of one that comes with the program.
-    pub(crate) scenario: String,
-    /// Who looks after the fleet; several, with commas, are compared.
-    #[arg(long, value_delimiter = ',', value_parser = policy, default_value = "stopbank")]
-    pub(crate) policy: Vec<lab::Policy>,
-    /// Traffic, service times and losses follow from it.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Write the story as one HTML page that opens without a network.
-    #[arg(long, value_name = "FILE.html")]
-    pub(crate) report: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LabSuite {
-    /// A folder of scenario files; without it those that come with the program.
-    pub(crate) dir: Option<PathBuf>,
-    /// Who is compared, with commas; without it everybody.
-    #[arg(long, value_delimiter = ',', value_parser = policy)]
-    pub(crate) policies: Vec<lab::Policy>,
-    /// How many seeds, from 1.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) seeds: u64,
-    /// How many threads; without it one for each core.
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
-    /// Write an HTML page with all tables and curves.
-    #[arg(long, value_name = "FILE.html")]
-    pub(crate) report: Option<PathBuf>,
-    /// Write the scoreboard as FILE.md, and FILE.json behind it.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) scoreboard: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -449,11 +405,6 @@ pub(crate) struct Completions {
     /// For which shell.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
-}
-
-fn policy(text: &str) -> Result<lab::Policy, String> {
-    let known = || lab::Policy::all().map(lab::Policy::as_str).collect::<Vec<_>>().join(", ");
-    lab::Policy::parse(text).ok_or_else(|| format!("write one of {}", known()))
 }
 
 fn target(text: &str) -> Result<Target, String> {

@@ -46,7 +46,7 @@ fn a_small_scoreboard_with_everybody_is_made_by_one_command() {
     let dir = folder("lab-suite", &["retry-storm", "steady"]);
     let arguments = ["--format", "json", "lab", "suite", ".", "--seeds", "2", "--scoreboard", "one"];
     let cells = lines(&stopbank(&arguments, &dir));
-    assert_eq!(cells.len(), 2 * 11 + 11, "every scenario and policy, and the means over scenarios");
+    assert_eq!(cells.len(), 2 * 12 + 12, "every scenario and policy, and the means over scenarios");
     for cell in &cells {
         let (scores, policy) = (&cell["scores"], &cell["policy"]);
         assert!(scores["value_share"]["mean"].is_f64(), "{cell}");
@@ -64,18 +64,18 @@ fn a_small_scoreboard_with_everybody_is_made_by_one_command() {
     let (markdown, json) = (markdown.expect("it was written"), json.expect("it was written"));
     assert!(markdown.contains("stopbank lab suite . --seeds 2 --scoreboard one"), "the command stands beside it");
     let json: Value = serde_json::from_str(&json).expect("it is JSON");
-    assert_eq!(json["scenarios"].as_array().map(Vec::len), Some(22));
+    assert_eq!(json["scenarios"].as_array().map(Vec::len), Some(24));
 }
 
 #[test]
 fn one_run_tells_its_story_and_writes_a_page() {
-    let dir = folder("lab-run", &["retry-storm"]);
+    let dir = folder("lab-run", &["gray-instance"]);
     let arguments = [
         "--format",
         "json",
         "lab",
         "run",
-        "retry-storm.toml",
+        "gray-instance.toml",
         "--policy",
         "none,stopbank",
         "--seed",

@@ -112,7 +112,7 @@ fn links_and_names_are_bounded() {
         links: &links,
         ..SpanOut::default()
     };
-    let payload = otlp_proto(&[ResourceSpans { resource: &[], scope: "", spans: &[span] }]);
+    let payload = otlp_proto(&[ResourceSpans { resource: &[], scope: "", scope_attributes: &[], spans: &[span] }]);
     let mut facts = Facts::default();
     let mut reader = Reader::new(ReaderConfig::default());
     let (peak, _, read) = spent(|| reader.read(Encoding::Auto, &payload, &mut facts));
@@ -137,7 +137,8 @@ fn a_flood_of_names_stays_within_the_bound() {
                 name: &name,
                 ..SpanOut::default()
             };
-            let payload = otlp_proto(&[ResourceSpans { resource: &resource, scope: "", spans: &[span] }]);
+            let payload =
+                otlp_proto(&[ResourceSpans { resource: &resource, scope: "", scope_attributes: &[], spans: &[span] }]);
             facts.clear();
             reader.read(Encoding::Auto, &payload, &mut facts).expect("a good record");
             assert_eq!(facts.spans.len(), 1);
@@ -178,7 +179,7 @@ fn the_steady_state_allocates_nothing() {
         })
         .collect();
     let resource = [("service.name", Value::Str("shop")), ("service.version", Value::Str("1"))];
-    let request = [ResourceSpans { resource: &resource, scope: "http", spans: &spans }];
+    let request = [ResourceSpans { resource: &resource, scope: "http", scope_attributes: &[], spans: &spans }];
     for (what, payload) in [("protobuf", otlp_proto(&request)), ("JSON", otlp_json(&request))] {
         let mut reader = Reader::new(ReaderConfig::default());
         let mut facts = Facts::default();

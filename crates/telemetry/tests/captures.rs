@@ -10,7 +10,8 @@ fn records(framing: Framing) -> Vec<Vec<u8>> {
     (1..200u64)
         .map(|id| {
             let span = SpanOut { trace: model::TraceId(9), id: model::SpanId(id), end_ns: id, ..SpanOut::default() };
-            let request = [ResourceSpans { resource: &[], scope: "", spans: &vec![span; id as usize] }];
+            let request =
+                [ResourceSpans { resource: &[], scope: "", scope_attributes: &[], spans: &vec![span; id as usize] }];
             if framing == Framing::JsonLines { otlp_json(&request) } else { otlp_proto(&request) }
         })
         .collect()

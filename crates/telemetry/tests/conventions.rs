@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{both_ways, flags, text};
-use model::{Criticality, Failure, Outcome, Span, SpanId, SpanKind, TraceId};
-use telemetry::Facts;
-use telemetry::emit::{Attribute, EventOut, SpanOut, StatusCode, Value};
+use common::{both_ways, flags, read as read_payload, text};
+use model::{Criticality, Failure, Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
+use telemetry::emit::{Attribute, EventOut, ResourceSpans, SpanOut, StatusCode, Value, otlp_json, otlp_proto};
+use telemetry::{Encoding, Facts};
 
 fn str<'a>(key: &'a str, value: &'a str) -> Attribute<'a> {
     (key, Value::Str(value))
@@ -251,6 +251,7 @@ fn marks_of_proxies_streams_and_samplers_are_flags() {
         (vec![str("url.scheme", "wss")], "", vec!["STREAMING"], 1024),
         (vec![str("rpc.type", "SERVER_STREAMING")], "", vec!["STREAMING"], 1024),
         (vec![str("rpc.type", "UNARY")], "", vec![], 1024),
+        (vec![str("rpc.method", "etcdserverpb.Watch/Watch")], "", vec!["STREAMING"], 1024),
         (vec![], "ot=th:8", vec![], 2048),
         (vec![], "vendor=1,ot=p:2;r:9", vec![], 4096),
         (vec![("sampling.probability", Value::Double(0.25))], "", vec![], 4096),
@@ -273,6 +274,62 @@ fn marks_of_proxies_streams_and_samplers_are_flags() {
         let facts = both_ways(&[str("telemetry.sdk.name", sdk)], scope, span(Server, &[]));
         assert_eq!(flags(facts.spans[0].flags) == ["PROXY"], is_proxy, "{scope} {sdk}");
     }
+}
+
+#[test]
+fn a_scope_that_names_the_policy_of_a_tail_sampler_makes_its_spans_biased() {
+    for (scope_attributes, wanted) in [
+        (vec![str("tailsampling.policy", "errors")], (vec!["BIASED"], 0)),
+        (vec![str("tailsampling.composite_policy", "rest"), str("x", "y")], (vec!["BIASED"], 0)),
+        (vec![str("library.language", "go")], (vec![], 1024)),
+        (vec![], (vec![], 1024)),
+    ] {
+        let plain = span(SpanKind::Server, &[]);
+        let request = [ResourceSpans {
+            resource: &[str("service.name", "shop")],
+            scope: "http",
+            scope_attributes: &scope_attributes,
+            spans: &[plain],
+        }];
+        let from_proto = read_payload(Encoding::Auto, &otlp_proto(&request)).expect("legal protobuf");
+        let from_json = read_payload(Encoding::Auto, &otlp_json(&request)).expect("legal JSON");
+        assert_eq!(from_proto, from_json);
+        let span = from_proto.spans[0];
+        assert_eq!((flags(span.flags), span.weight.0), wanted, "{scope_attributes:?}");
+    }
+}
+
+#[test]
+fn fetching_messages_is_neither_a_call_nor_a_request() {
+    use SpanKind::{Client, Consumer, Internal, Producer};
+    let doing = |doing| vec![str("messaging.system", "kafka"), str("messaging.operation.type", doing)];
+    let batch = |old| vec![str("messaging.operation", old), int("messaging.batch.message_count", 3)];
+    for (kind, attributes, parent, wanted) in [
+        (Client, doing("receive"), 0, Internal),
+        (Client, doing("settle"), 7, Internal),
+        (Client, doing("send"), 7, Client),
+        (Producer, doing("send"), 7, Producer),
+        (Consumer, doing("process"), 0, Consumer),
+        (Consumer, batch("receive"), 0, Internal),
+        (Consumer, batch("receive"), 7, Consumer),
+        (Consumer, doing("receive"), 0, Consumer),
+    ] {
+        let (_, read) = read(SpanOut { parent: SpanId(parent), ..span(kind, &attributes) });
+        assert_eq!(read.kind, wanted, "{kind:?} {attributes:?} under {parent}");
+        let polls = wanted == Internal;
+        assert_eq!(read.flags.has(SpanFlags::STREAMING), polls, "it says nothing of latency");
+    }
+}
+
+#[test]
+fn what_goes_on_for_a_minute_and_ends_well_says_nothing_of_latency() {
+    let lasting = |seconds: u64, status| {
+        let good = span(SpanKind::Server, &[]);
+        read(SpanOut { end_ns: good.start_ns + seconds * 1_000_000_000, status, ..good }).1
+    };
+    assert!(lasting(60, StatusCode::Unset).flags.has(SpanFlags::STREAMING));
+    assert!(!lasting(59, StatusCode::Unset).flags.has(SpanFlags::STREAMING));
+    assert!(!lasting(60, StatusCode::Error).flags.has(SpanFlags::STREAMING), "a timeout is none");
 }
 
 #[test]

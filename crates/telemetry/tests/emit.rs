@@ -44,8 +44,8 @@ fn with_request<T>(use_it: impl FnOnce(&[ResourceSpans<'_>]) -> T) -> T {
     let resource = [("service.name", Value::Str("shop"))];
     let spans = [span, root, bare];
     use_it(&[
-        ResourceSpans { resource: &resource, scope: "a scope", spans: &spans },
-        ResourceSpans { resource: &[], scope: "", spans: &[] },
+        ResourceSpans { resource: &resource, scope: "a scope", scope_attributes: &[], spans: &spans },
+        ResourceSpans { resource: &[], scope: "", scope_attributes: &[], spans: &[] },
     ])
 }
 

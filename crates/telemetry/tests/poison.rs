@@ -13,7 +13,12 @@ fn good() -> Vec<u8> {
 fn record(service: &str, name: &str) -> Vec<u8> {
     let span =
         SpanOut { trace: model::TraceId(1), id: model::SpanId(2), start_ns: 3, end_ns: 4, name, ..SpanOut::default() };
-    otlp_proto(&[ResourceSpans { resource: &[("service.name", Value::Str(service))], scope: "", spans: &[span] }])
+    otlp_proto(&[ResourceSpans {
+        resource: &[("service.name", Value::Str(service))],
+        scope: "",
+        scope_attributes: &[],
+        spans: &[span],
+    }])
 }
 
 #[test]
@@ -54,7 +59,7 @@ fn damage_has_a_reason_and_a_place() {
 #[test]
 fn budgets_are_kept() {
     let spans = [SpanOut::default(); 11];
-    let request = [ResourceSpans { resource: &[], scope: "", spans: &spans }; 3];
+    let request = [ResourceSpans { resource: &[], scope: "", scope_attributes: &[], spans: &spans }; 3];
     for payload in [otlp_proto(&request), otlp_json(&request)] {
         for (config, reason) in [
             (ReaderConfig { payload_bytes_max: 100, ..Default::default() }, PoisonReason::TooLarge),
@@ -110,7 +115,8 @@ fn identity_is_put_together_as_configured() {
         ("deployment.environment", Value::Str("prod")),
     ];
     let span = SpanOut { trace: model::TraceId(1), id: model::SpanId(2), end_ns: 4, ..SpanOut::default() };
-    let payload = otlp_proto(&[ResourceSpans { resource: &resource, scope: "", spans: &[span] }]);
+    let payload =
+        otlp_proto(&[ResourceSpans { resource: &resource, scope: "", scope_attributes: &[], spans: &[span] }]);
     use IdentityPart::{Cluster, Environment, Name, Namespace};
     for (parts, wanted) in [
         (vec![Name], "cart"),

@@ -173,7 +173,7 @@ fn encode(batch: &[Finished], [service, instance]: &[String; 2]) -> Vec<u8> {
         }
     };
     let spans: Vec<SpanOut<'_>> = batch.iter().zip(&attributes).map(out).collect();
-    otlp_proto(&[ResourceSpans { resource: &resource, scope: "fleet", spans: &spans }])
+    otlp_proto(&[ResourceSpans { resource: &resource, scope: "fleet", scope_attributes: &[], spans: &spans }])
 }
 
 fn value<'a>((name, set): &'a (&'static str, Set)) -> Attribute<'a> {

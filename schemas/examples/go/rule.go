@@ -32,6 +32,7 @@ type Target struct {
 	Caller       *string `json:"caller,omitempty"`
 	Version      *string `json:"version,omitempty"`
 	Zone         *string `json:"zone,omitempty"`
+	Instance     *string `json:"instance,omitempty"`
 	SharePercent *uint64 `json:"share_percent,omitempty"`
 }
 
@@ -60,6 +61,9 @@ func (c *Command) Key(domain string) string {
 	}
 	if t.Zone != nil {
 		text += "@zone=" + *t.Zone
+	}
+	if t.Instance != nil {
+		text += "@instance=" + *t.Instance
 	}
 	if t.SharePercent != nil {
 		text += fmt.Sprintf("@share=%d", *t.SharePercent)
@@ -121,7 +125,7 @@ type Held struct {
 
 // IsInForce says whether it is to be obeyed now. Ratchets stay where they are.
 func (h *Held) IsInForce(nowMS int64) bool {
-	ratchet := h.Command.Knob == "replicas" || h.Command.Knob == "route"
+	ratchet := h.Command.Knob == "replicas"
 	return !h.Command.Released && (nowMS < h.EndsMS || ratchet)
 }
 

@@ -143,6 +143,17 @@ fn modes_stand_above_everything_and_a_command_holds_a_phase() {
 }
 
 #[test]
+fn forced_closed_counts_and_never_opens_and_disabled_does_not_even_count() {
+    let run = |mode| {
+        let mut breaker = Breaker::new(BreakerConfig { mode, consecutive_failures: 1, ..config() });
+        calls(&mut breaker, &[CallEnd::Failure; 10], 0);
+        (breaker.phase(0), breaker.reason(0), breaker.health(0).failed)
+    };
+    assert_eq!(run(BreakerMode::ForcedClosed), (BreakerPhase::Closed, None, 10));
+    assert_eq!(run(BreakerMode::Disabled), (BreakerPhase::Closed, None, 0));
+}
+
+#[test]
 fn thresholds_change_without_losing_what_was_counted() {
     let mut breaker = Breaker::new(config());
     calls(&mut breaker, &[CallEnd::Success; 7], 0);

@@ -16,14 +16,15 @@ pub struct Me {
 }
 
 impl Me {
-    /// Does the target mean this instance? An edge means the caller, whose client side obeys; version, zone and share
-    /// narrow the instances that obey.
+    /// Does the target mean this instance? An edge means the caller, whose client side obeys; version, zone, instance and
+    /// share narrow the instances that obey.
     pub fn is_meant_by(&self, target: &Target) -> bool {
         let obeying = target.caller.as_ref().unwrap_or(&target.service);
         let same = |wanted: &Option<String>, have: &str| wanted.as_ref().is_none_or(|wanted| wanted == have);
         *obeying == self.service
             && same(&target.version, &self.version)
             && same(&target.zone, &self.zone)
+            && same(&target.instance, &self.instance)
             && target.share_percent.is_none_or(|share| instance_share(&self.instance) < share)
     }
 }
@@ -76,6 +77,8 @@ mod tests {
             zone: Some(zone.into()),
             ..Target::service("cart")
         };
+        let only = |instance: &str| Target { instance: Some(instance.into()), ..Target::service("cart") };
+        assert!(me().is_meant_by(&only("cart-7f9c-x2")) && !me().is_meant_by(&only("cart-7f9c-x3")));
         assert!(me().is_meant_by(&narrowed("v2", "a")));
         assert!(!me().is_meant_by(&narrowed("v1", "a")));
         assert!(!me().is_meant_by(&narrowed("v2", "b")));

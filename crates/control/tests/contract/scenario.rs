@@ -23,6 +23,8 @@ fn offers() -> Vec<(&'static str, Record, u64)> {
     let zone = Target { zone: Some("eu-1a".into()), ..Target::service("cart") };
     let elsewhere = Target { zone: Some("eu-1b".into()), ..Target::service("cart") };
     let canary = |share| Target { share_percent: Some(share), ..Target::service("cart") };
+    let only = |instance: &str| Target { instance: Some(instance.into()), ..Target::service("cart") };
+    let drained = Setting::Route { share_permille: 50 };
     let ratchet = other("ra7c4e7", Target::service("cart"), Setting::Replicas { count: 7 });
     let released = Command { setting: None, sequence: 4, ..other("1111", Target::service("cart"), limit(40)) };
     let inside = instance_share("cart-1") + 1;
@@ -49,6 +51,8 @@ fn offers() -> Vec<(&'static str, Record, u64)> {
         ("an edge from this service", sign(&other("7777", Target::edge("cart", "db"), limit(5))), now + 250),
         ("an edge to this service", sign(&other("8888", Target::edge("front", "cart"), limit(5))), now + 260),
         ("a ratchet", sign(&ratchet), now + 270),
+        ("a drain of this instance", sign(&other("9999", only("cart-1"), drained)), now + 280),
+        ("a drain of another", sign(&other("aaaa", only("cart-2"), drained)), now + 290),
         ("a successor with a higher epoch and a lower sequence", successor, now + 4000),
         ("the old owner again", sign(&at(11)), now + 4010),
         ("a release", sign(&released), now + 5000),

@@ -28,6 +28,10 @@ pub struct Sent {
     pub setting: Setting,
     /// Where to.
     pub mode: Mode,
+    /// Its sequence.
+    pub sequence: u64,
+    /// How often this value was sent again because guards did not say that they had it.
+    pub again: u8,
 }
 
 /// A lease.

@@ -30,6 +30,10 @@ const REMEMBERED_MAX: usize = 4_096;
 
 /// What a decision comes to.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a handful a second, moved on at once: a box would be one more allocation for each"
+)]
 pub enum Outcome {
     /// A lease, a change, a renewal or a release.
     Command(Command),

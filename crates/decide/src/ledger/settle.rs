@@ -11,6 +11,10 @@ use model::{AuditKind, Command, KnobKind, Mode, Reason, Setting};
 /// Leases are renewed after this part of their time, so that two renewals may be lost.
 const RENEWALS_PER_TTL: u64 = 3;
 const MINUTE_MS: u64 = 60_000;
+/// A guard that has a command says so in its next report: what it does not have after this time was lost.
+const AGAIN_AFTER_MS: u64 = 2_000;
+/// A value is sent again at most so often for that.
+const AGAIN_MAX: u8 = 3;
 /// An overload that comes back within this time (doubled per relapse) is a relapse.
 const RELAPSE_WITHIN_MS: u64 = 60_000;
 
@@ -188,6 +192,7 @@ impl Ledger {
             None => Some(begin_kind(mode)),
             Some(sent) if sent.mode != mode => Some(begin_kind(mode)),
             Some(sent) if sent.setting != lease.allowed => Some(AuditKind::Changed),
+            Some(sent) if self.is_missed(key, lease, sent) => None,
             Some(_) if key.1.kind() == KnobKind::OneShot && mode == Mode::Act => return,
             Some(sent) if self.now_ms >= sent.at_ms + renewal_ms && self.may_renew(key, lease, policy) => None,
             Some(_) => return,
@@ -205,10 +210,12 @@ impl Ledger {
     /// The lease's record with its present value.
     pub(super) fn resend(&mut self, key: &Key, lease: &mut Lease, mode: Mode, policy: &Policy) -> Option<Outcome> {
         let sequence = self.next_sequence();
+        let same = lease.sent.as_ref().filter(|sent| sent.setting == lease.allowed && sent.mode == mode);
+        let again = same.map_or(0, |sent| sent.again.saturating_add(1));
         if lease.sent.as_ref().is_none_or(|sent| sent.setting != lease.allowed) {
             lease.changed_ms = self.now_ms;
         }
-        lease.sent = Some(Sent { at_ms: self.now_ms, setting: lease.allowed, mode });
+        lease.sent = Some(Sent { at_ms: self.now_ms, setting: lease.allowed, mode, sequence, again });
         let reason = with_gate(&lease.reason, lease.gate.as_deref());
         let command = lease.command(key, sequence, policy.lease_ttl_ms)?;
         Some(Outcome::Command(Command { reason, ..command }))
@@ -225,6 +232,15 @@ impl Ledger {
         }
     }
 
+    /// Do guards that report not have what was sent? A record may be lost on its way: it is sent again, a few times, while its
+    /// lease lasts. A one-shot is done at most once for its id, however often it comes.
+    fn is_missed(&self, key: &Key, lease: &Lease, sent: &Sent) -> bool {
+        lease.acts()
+            && sent.again < AGAIN_MAX
+            && self.now_ms >= sent.at_ms + AGAIN_AFTER_MS
+            && self.guards.is_behind(carrier(&key.0), &lease.id, sent.sequence)
+    }
+
     /// Fresh telemetry renews; when it thins out in the middle of an incident, guards that obey do, up to a bound.
     fn may_renew(&self, key: &Key, lease: &Lease, policy: &Policy) -> bool {
         if self.telemetry == Telemetry::Fresh {
@@ -236,7 +252,11 @@ impl Ledger {
 
     /// Its time is over and nothing renewed it.
     fn has_run_out(&self, key: &Key, lease: &Lease, policy: &Policy) -> bool {
-        lease.sent.as_ref().is_some_and(|sent| self.now_ms >= sent.at_ms + u64::from(policy.lease_ttl_ms))
+        let begun_ms = |sent: &Sent| match key.1.kind() {
+            KnobKind::OneShot => lease.acting_since_ms.unwrap_or(sent.at_ms),
+            _ => sent.at_ms,
+        };
+        lease.sent.as_ref().is_some_and(|sent| self.now_ms >= begun_ms(sent) + u64::from(policy.lease_ttl_ms))
             && (key.1.kind() == KnobKind::OneShot || !self.may_renew(key, lease, policy))
     }
 
@@ -331,6 +351,7 @@ pub(super) fn describe(setting: Setting) -> String {
             format!("retries at most {:.1} % of first attempts", f64::from(ratio_permille) / 10.0)
         }
         Setting::Purge { older_than_ms } => format!("drop what has waited longer than {older_than_ms} ms"),
+        Setting::Route { share_permille } => format!("{:.1} % of the usual traffic", f64::from(share_permille) / 10.0),
         other => format!("{other:?}"),
     }
 }

@@ -34,6 +34,11 @@ pub(super) fn toward(from: Option<Setting>, wanted: Setting, mix: &[f64; LEVELS]
     }
 }
 
+/// A change of an outlier's share of traffic below this is noise, in 1/1000.
+const ROUTE_NOISE_PERMILLE: u16 = 100;
+/// One step of the way back of what was isolated: this many times as much traffic.
+const ROUTE_STEP_TIMES: u16 = 4;
+
 /// Is the way from `from` to `to` too short to be worth a change?
 pub(super) fn is_noise(from: Setting, to: Setting, mix: &[f64; LEVELS]) -> bool {
     match (from, to) {
@@ -47,6 +52,9 @@ pub(super) fn is_noise(from: Setting, to: Setting, mix: &[f64; LEVELS]) -> bool 
         (Setting::QueueBound { work_ms: from }, Setting::QueueBound { work_ms: to })
         | (Setting::Purge { older_than_ms: from }, Setting::Purge { older_than_ms: to }) => {
             from.abs_diff(to) * 10 < from.max(1)
+        }
+        (Setting::Route { share_permille: from }, Setting::Route { share_permille: to }) => {
+            from.abs_diff(to) < ROUTE_NOISE_PERMILLE
         }
         _ => from == to,
     }
@@ -66,6 +74,10 @@ pub(super) fn release(from: Setting, mix: &[f64; LEVELS], pace: &Pace) -> Option
         Setting::RetryBudget { ratio_permille } => {
             let next = ratio_permille.saturating_add(RETRY_STEP_PERMILLE);
             (next < RETRY_BUDGET_USUAL_PERMILLE).then_some(Setting::RetryBudget { ratio_permille: next })
+        }
+        Setting::Route { share_permille } => {
+            let next = share_permille.max(1).saturating_mul(ROUTE_STEP_TIMES);
+            (next < 1000).then_some(Setting::Route { share_permille: next })
         }
         _ => None,
     }

@@ -4,6 +4,7 @@
 //! for; whether it is sent, in what steps and until when is the ledger's matter.
 
 mod admission;
+mod isolate;
 mod overload;
 
 use crate::guards::Guards;
@@ -54,7 +55,7 @@ pub struct Plan {
 pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
     let mut plan = Plan::default();
     for (about, index) in leading(findings) {
-        match refusal(about, picture, guards) {
+        match refusal(&findings[index], about, picture, guards) {
             Some(reason) => plan.abstained.push((about.to_owned(), reason)),
             None => {
                 let callers = picture.callers_of(about);
@@ -63,8 +64,18 @@ pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
             }
         }
     }
+    for (index, finding) in of(findings, Signature::Outlier) {
+        match isolate::intent(index, finding, guards) {
+            Ok(intent) => plan.intents.push(intent),
+            Err(reason) => plan.abstained.push((finding.subject.clone(), reason)),
+        }
+    }
     plan.intents = strictest(plan.intents);
     plan
+}
+
+fn of(findings: &[Finding], signature: Signature) -> impl Iterator<Item = (usize, &Finding)> {
+    findings.iter().enumerate().filter(move |(_, finding)| finding.signature == signature)
 }
 
 /// For each overloaded service the finding that says most about it, by its place; sorted by service.
@@ -86,17 +97,24 @@ fn rank(signature: Signature) -> Option<u8> {
         Signature::Metastable => Some(0),
         Signature::Hysteresis => Some(1),
         Signature::RetryAmplification => Some(2),
-        Signature::DeviationFront | Signature::Manual => None,
+        Signature::DeviationFront | Signature::Manual | Signature::Outlier => None,
     }
 }
 
-/// The overloaded service: the subject, or the callee where the subject is an edge.
+/// The service in trouble: the subject, the callee where the subject is an edge, the whole where it is a part.
 pub fn overloaded(finding: &Finding) -> &str {
-    finding.subject.split_once("->").map_or(finding.subject.as_str(), |(_, callee)| callee)
+    let subject = finding.subject.as_str();
+    if finding.signature == Signature::Outlier {
+        return subject.split_once('@').map_or(subject, |(service, _)| service);
+    }
+    subject.split_once("->").map_or(subject, |(_, callee)| callee)
 }
 
+/// Retries alone do no harm where guards keep the queue below this share of the clients' timeout.
+const QUEUE_SHARE_SHORT: f64 = 0.5;
+
 /// Why nothing may be done about an overload of `service`; `None` if something may.
-fn refusal(service: &str, picture: &Picture, guards: &Guards) -> Option<String> {
+fn refusal(finding: &Finding, service: &str, picture: &Picture, guards: &Guards) -> Option<String> {
     let Some(facts) = picture.services.get(service) else {
         return Some("it is not a service that emits spans".to_owned());
     };
@@ -108,6 +126,12 @@ fn refusal(service: &str, picture: &Picture, guards: &Guards) -> Option<String> 
         return Some(
             "it is a peer that is known by its address or as a database only, and no guard reports for it".to_owned(),
         );
+    }
+    let short_ms = picture.timeout_ms(service).map(|timeout| QUEUE_SHARE_SHORT * timeout);
+    if finding.signature == Signature::RetryAmplification
+        && guards.queue_delay_ms(service).zip(short_ms).is_some_and(|(delay, short)| delay < short)
+    {
+        return Some("its guards keep its queue short: retries feed no backlog".to_owned());
     }
     if into.iter().any(|edge| edge.biased) {
         return Some("sampling on an edge into it cannot be reconciled".to_owned());

@@ -5,7 +5,7 @@ mod orders;
 mod pace;
 mod planning;
 
-use crate::{EdgeFacts, FlowFacts, Ledger, Outcome, Picture, Policy, ServiceFacts, plan};
+use crate::{EdgeFacts, FlowFacts, Lease, Ledger, Outcome, Picture, Policy, ServiceFacts, plan};
 use model::{
     AuditKind, Command, Criticality, EdgeKind, Finding, FindingId, GuardReport, Interval, Knob, Mode, Obeyed, Order,
     OrderKind, Signature,
@@ -122,7 +122,7 @@ impl Desk {
 
     /// Every guard of these services obeys everything that is in force.
     fn obey(&mut self, services: &[&str]) {
-        let obeyed: Vec<Obeyed> = self.ledger.leases().values().map(|lease| lease.id.clone()).map(obeyed).collect();
+        let obeyed: Vec<Obeyed> = self.ledger.leases().values().map(obeyed).collect();
         for service in services {
             self.report(service, obeyed.clone());
         }
@@ -140,8 +140,9 @@ impl Desk {
     }
 }
 
-fn obeyed(id: model::CommandId) -> Obeyed {
-    Obeyed { id, ..Obeyed::default() }
+fn obeyed(lease: &Lease) -> Obeyed {
+    let sequence = lease.sent.as_ref().map_or(0, |sent| sent.sequence);
+    Obeyed { id: lease.id.clone(), sequence, ..Obeyed::default() }
 }
 
 fn commands(outcomes: &[Outcome]) -> Vec<&Command> {

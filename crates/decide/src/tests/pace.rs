@@ -44,6 +44,20 @@ fn a_purge_is_sent_once_and_its_record_is_cleaned_up() {
 }
 
 #[test]
+fn a_purge_that_a_guard_has_not_heard_of_is_sent_again_a_few_times() {
+    let (mut desk, findings, picture) = storm_desk(125.0);
+    let mut all = Vec::new();
+    for _ in 0..40 {
+        desk.report("stock", Vec::new());
+        all.extend(desk.second(&findings, &picture));
+    }
+    let purges = commands(&all).into_iter().filter(|command| command.knob == Knob::Purge && command.setting.is_some());
+    let purges: Vec<_> = purges.collect();
+    assert_eq!(purges.len(), 1 + 3, "and then it is left alone");
+    assert!(purges.windows(2).all(|two| two[0].id == two[1].id && two[0].sequence < two[1].sequence));
+}
+
+#[test]
 fn in_observe_mode_the_same_is_said_and_nothing_acts() {
     let (mut desk, findings, picture) = storm_desk(50.0);
     let act = desk.second(&findings, &picture);
@@ -318,7 +332,7 @@ fn what_the_overloaded_service_refuses_because_it_was_told_to_ends_no_trial() {
             let sent = lease.sent.as_ref().map_or(crate::shed::OPEN, |sent| sent.setting);
             100.0 * crate::shed::share(sent, &lease.mix)
         });
-        let obeyed: Vec<Obeyed> = desk.ledger.leases().values().map(|lease| obeyed(lease.id.clone())).collect();
+        let obeyed: Vec<Obeyed> = desk.ledger.leases().values().map(obeyed).collect();
         desk.ledger.hear(&GuardReport {
             service: "stock".to_owned(),
             instance: "1".to_owned(),

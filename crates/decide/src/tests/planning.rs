@@ -138,3 +138,54 @@ fn what_has_lost_its_way_in_the_telemetry_is_no_entry() {
         .collect();
     assert_eq!(entries, ["front"]);
 }
+
+#[test]
+fn retries_that_feed_no_backlog_are_left_to_the_guards() {
+    let picture = storm(125.0, 3.0);
+    let heard = |queue_delay_ms| {
+        let mut guards = Guards::default();
+        let report = model::GuardReport { service: "stock".to_owned(), queue_delay_ms, ..Default::default() };
+        guards.hear(&report, 1_000);
+        plan(&[finding(Signature::RetryAmplification)], &picture, &guards)
+    };
+    assert!(setting_of(&heard(900), Knob::RetryBudget).is_some(), "the queue is nearly as long as clients wait");
+    let short = heard(100);
+    assert_eq!(short.intents, []);
+    assert!(short.abstained[0].1.contains("keep its queue short"), "{:?}", short.abstained);
+}
+
+fn outlier(traffic: f64) -> model::Finding {
+    let fact = |name: &str, value| model::Evidence { fact: name.to_owned(), value, ..Default::default() };
+    model::Finding {
+        subject: "stock@instance=stock-2".to_owned(),
+        evidence: vec![fact("calls_share", traffic), fact("instances_share", 0.5)],
+        ..finding(Signature::Outlier)
+    }
+}
+
+/// Two instances of stock, of ten workers each, so many of them busy.
+fn two_instances(busy: u32) -> Guards {
+    let mut guards = Guards::default();
+    for instance in ["stock-1", "stock-2"] {
+        let (service, instance) = ("stock".to_owned(), instance.to_owned());
+        let report = model::GuardReport { service, instance, in_flight: busy, workers: 10, ..Default::default() };
+        guards.hear(&report, 1_000);
+    }
+    guards
+}
+
+#[test]
+fn an_outlier_is_left_a_little_traffic_where_its_peers_have_room() {
+    let planned = |busy| plan(&[outlier(0.5)], &storm(1000.0, 1.0), &two_instances(busy));
+    let roomy = planned(3);
+    let [intent] = &roomy.intents[..] else { panic!("{roomy:#?}") };
+    assert_eq!(
+        (intent.target.to_string(), intent.setting),
+        (outlier(0.5).subject, Setting::Route { share_permille: 50 })
+    );
+    let full = planned(10);
+    assert_eq!(full.intents, []);
+    assert!(full.abstained[0].1.contains("no room"), "{:?}", full.abstained);
+    let alone = plan(&[outlier(0.5)], &storm(1000.0, 1.0), &Guards::default());
+    assert!(alone.intents.is_empty(), "nobody would obey");
+}

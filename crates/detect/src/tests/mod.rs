@@ -2,4 +2,5 @@
 
 mod fleet;
 mod origins;
+mod outliers;
 mod signatures;

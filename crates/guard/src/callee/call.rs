@@ -79,6 +79,11 @@ impl Attempt {
         Duration::from_millis(u64::from(self.timeout_ms))
     }
 
+    /// When it began, by the callee's clock.
+    pub(crate) fn began_ms(&self) -> u64 {
+        self.began_ms
+    }
+
     /// The try's number; 1 is the first.
     pub fn number(&self) -> u32 {
         self.labels.attempt

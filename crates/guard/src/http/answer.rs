@@ -9,6 +9,7 @@ use crate::refusal::Refusal;
 use admission::Retry;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use std::sync::LazyLock;
 
 /// `never`, or `after-ms=250`.
 pub const RETRY: HeaderName = HeaderName::from_static("stopbank-retry");
@@ -24,6 +25,8 @@ const ENVOY: HeaderName = HeaderName::from_static("x-envoy-ratelimited");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const RESOURCE_EXHAUSTED: &str = "8";
+/// More than this is not said: twice what there is room for.
+const LOAD_MAX_PERMILLE: u16 = 2000;
 
 /// The answer to a refused request. `status` is that of HTTP; gRPC has its own.
 pub fn refusal_response<B: Default>(refusal: &Refusal, grpc: bool, status: StatusCode) -> Response<B> {
@@ -79,6 +82,15 @@ pub fn retry_of(status: StatusCode, headers: &HeaderMap) -> Option<Retry> {
         return Some(after_s.map_or(Retry::Never, |after_s| Retry::AfterMs(after_s.saturating_mul(1000))));
     }
     None
+}
+
+/// A load as the header's value. Each is made once, so that answers need no memory for it.
+pub(crate) fn load_value(permille: u16) -> HeaderValue {
+    static VALUES: LazyLock<Vec<HeaderValue>> = LazyLock::new(|| {
+        let value = |permille: u16| HeaderValue::from_static(permille.to_string().leak());
+        (0..=LOAD_MAX_PERMILLE).map(value).collect()
+    });
+    VALUES[usize::from(permille.min(LOAD_MAX_PERMILLE))].clone()
 }
 
 /// What an answer says of the callee's load, in 1/1000.

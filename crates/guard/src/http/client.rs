@@ -200,11 +200,13 @@ where
     let mut next = first;
     loop {
         let attempt = call.attempt().map_err(ClientError::Stopped)?;
-        let wait = attempt.timeout();
-        let now_ms = callee.clock().now_ms();
+        let (wait, now_ms) = (attempt.timeout(), attempt.began_ms());
         attempt.labels().write(next.headers_mut(), now_ms);
         let again = A::again(&next);
-        span::tried(attempt.number(), wait.as_millis() as u64);
+        let number = attempt.number();
+        if number == 1 {
+            span::calls(&labels, wait.as_millis() as u64);
+        }
         let hedge = attempt.hedge_after().filter(|_| idempotent);
         let hedged = hedge.and_then(|after| Some((after, again.as_ref().and_then(A::again)?)));
         let first = inner.call(next);
@@ -232,7 +234,10 @@ where
         }
         let end = end(&result);
         let delay = call.end(attempt, end).filter(|_| idempotent || matches!(end, End::Refused(Retry::AfterMs(_))));
-        let (Some(delay), Some(again)) = (delay, again) else { return result };
+        let (Some(delay), Some(again)) = (delay, again) else {
+            span::called(number);
+            return result;
+        };
         tokio::time::sleep(delay).await;
         poll_fn(|context| inner.poll_ready(context)).await.map_err(ClientError::Inner)?;
         next = again;

@@ -1,6 +1,6 @@
 //! The layer before a server: admits, queues or answers at once.
 
-use super::answer::{LOAD, failed, refusal_response};
+use super::answer::{LOAD, failed, load_value, refusal_response};
 use super::head::Head;
 use crate::guard::{Entered, Guard, Waiter};
 use crate::labels::{Labels, with_current};
@@ -85,7 +85,8 @@ where
         if settings.edge {
             Labels::strip(request.headers_mut());
         }
-        let mut labels = Labels::read(request.headers(), guard.clock().now_ms());
+        let now_us = guard.clock().now_us();
+        let mut labels = Labels::read(request.headers(), now_us / 1000);
         let head = Head::of(&request);
         let (grpc, status) = (head.is_grpc(), settings.refuse_status);
         let asked = match &self.layer.name {
@@ -94,25 +95,21 @@ where
         };
         labels.criticality = Some(asked.criticality);
         request.extensions_mut().insert(labels);
-        // the one that was found ready does the work; the fresh one takes its place
-        let fresh = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, fresh);
         span::asked(&labels);
-        let state = match guard.enter(&asked) {
+        let state = match guard.enter(&asked, now_us) {
             Entered::Admitted(permit) => {
-                let future = with_current(labels, || inner.call(request));
-                return GuardFuture {
-                    state: State::Works { future, permit: Some(permit) },
-                    work: None,
-                    labels,
-                    grpc,
-                    status,
-                };
+                let future = with_current(labels, || self.inner.call(request));
+                State::Works { future, permit: Some(permit) }
             }
             Entered::Refused(refusal) => State::Refused { refusal },
-            Entered::Waits(waiter) => State::Waits { waiter },
+            Entered::Waits(waiter) => {
+                // the one that was found ready does the work; the fresh one takes its place
+                let fresh = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, fresh);
+                State::Waits { waiter, work: Some(Box::new((inner, request))) }
+            }
         };
-        GuardFuture { state, work: Some((inner, request)), labels, grpc, status }
+        GuardFuture { state, labels, grpc, status }
     }
 }
 
@@ -124,8 +121,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S::Future>,
-        work: Option<(S, Request<B>)>,
+        state: State<S, B, S::Future>,
         labels: Labels,
         grpc: bool,
         status: u16,
@@ -134,8 +130,8 @@ pin_project! {
 
 pin_project! {
     #[project = StateNow]
-    enum State<F> {
-        Waits { waiter: Waiter },
+    enum State<S, B, F> {
+        Waits { waiter: Waiter, work: Option<Box<(S, Request<B>)>> },
         Works { #[pin] future: F, permit: Option<Permit<'static>> },
         Refused { refusal: Refusal },
     }
@@ -157,7 +153,7 @@ where
                     let mut result = ready!(with_current(labels, || future.poll(context)));
                     let load = permit.as_ref().and_then(Permit::load_permille);
                     if let (Ok(response), Some(load)) = (&mut result, load) {
-                        response.headers_mut().insert(LOAD, load.into());
+                        response.headers_mut().insert(LOAD, load_value(load));
                     }
                     let done = result.as_ref().is_ok_and(|response| !failed(response.status(), response.headers()));
                     match permit.take() {
@@ -172,8 +168,9 @@ where
                     let status = StatusCode::from_u16(*this.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                     return Poll::Ready(Ok(refusal_response(refusal, *this.grpc, status)));
                 }
-                StateNow::Waits { waiter } => match (ready!(waiter.poll(context)), this.work.take()) {
-                    (Ok(permit), Some((mut inner, request))) => {
+                StateNow::Waits { waiter, work } => match (ready!(waiter.poll(context)), work.take()) {
+                    (Ok(permit), Some(work)) => {
+                        let (mut inner, request) = *work;
                         span::waited(permit.waited_ms());
                         let future = with_current(labels, || inner.call(request));
                         State::Works { future, permit: Some(permit) }

@@ -82,6 +82,6 @@ proptest! {
             sent.remove(name);
         }
         prop_assert_eq!(Labels::read(&sent, 50_000), labels);
-        prop_assert_eq!(baggage(sent["baggage"].to_str().unwrap(), "a"), Some("b"));
+        prop_assert!(sent["baggage"].to_str().unwrap().starts_with("a=b"));
     }
 }

@@ -3,7 +3,7 @@
 
 use super::RecordMeta;
 use super::recording::Recording;
-use crate::Topology;
+use crate::{Lens, Topology};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use telemetry::Encoding;
@@ -34,7 +34,7 @@ impl Chorus {
     /// A silent chorus: [`Chorus::sing`] begins. [`Encoding::Auto`] means protobuf.
     pub fn new(topology: &Topology, seed: u64, encoding: Encoding) -> Chorus {
         let start_unix_ns = super::START_MIN_NS;
-        let recording = Recording::new(topology, seed, encoding, start_unix_ns, STRETCH_S);
+        let recording = Recording::new(Lens::Plain, topology, seed, encoding, start_unix_ns, STRETCH_S);
         Chorus { recording, start_unix_ns, voices: BinaryHeap::new(), rounds: 0 }
     }
 

@@ -8,7 +8,7 @@ mod replay;
 
 pub use chorus::Chorus;
 
-use crate::Topology;
+use crate::{Lens, Topology};
 use paced::Paced;
 use replay::Replay;
 use telemetry::Encoding;
@@ -52,12 +52,24 @@ impl Generator {
     /// A generator over `topology` whose first second begins at `start_unix_ns` (at the earliest 2001-09-09).
     /// [`Encoding::Auto`] means protobuf.
     pub fn new(topology: &Topology, seed: u64, rate: Rate, encoding: Encoding, start_unix_ns: u64) -> Generator {
+        Generator::through(Lens::Plain, topology, seed, rate, encoding, start_unix_ns)
+    }
+
+    /// The same, and its spans as they are behind a lens. The rate is that of the spans before it.
+    pub fn through(
+        lens: Lens,
+        topology: &Topology,
+        seed: u64,
+        rate: Rate,
+        encoding: Encoding,
+        start_unix_ns: u64,
+    ) -> Generator {
         let start_unix_ns = start_unix_ns.max(START_MIN_NS);
         let source = match rate {
             Rate::SpansPerSecond(spans_per_s) => {
-                Source::Paced(Box::new(Paced::new(topology, seed, spans_per_s, encoding, start_unix_ns)))
+                Source::Paced(Box::new(Paced::new(lens, topology, seed, spans_per_s, encoding, start_unix_ns)))
             }
-            Rate::Max => Source::Replay(Replay::new(topology, seed, encoding, start_unix_ns)),
+            Rate::Max => Source::Replay(Replay::new(lens, topology, seed, encoding, start_unix_ns)),
         };
         Generator { source }
     }

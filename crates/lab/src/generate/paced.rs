@@ -1,7 +1,8 @@
 //! A fleet that is simulated while its spans are read, scaled so that it emits a wanted number of spans a second.
 
 use super::RecordMeta;
-use crate::{Export, Topology, World, WorldConfig};
+use crate::lens::{Batch, Glass};
+use crate::{Export, Lens, Topology, World, WorldConfig};
 use std::collections::VecDeque;
 use telemetry::Encoding;
 
@@ -9,6 +10,8 @@ use telemetry::Encoding;
 pub(super) struct Paced {
     world: World,
     ready: VecDeque<Export>,
+    /// What the exports pass, unless it is the plain lens.
+    glass: Option<Glass>,
     encoding: Encoding,
 }
 
@@ -19,26 +22,49 @@ const STEP_NS: u64 = SECOND_NS / 20;
 const SILENCE_MAX_NS: u64 = 3600 * SECOND_NS;
 
 impl Paced {
-    pub(super) fn new(topology: &Topology, seed: u64, spans_per_s: f64, encoding: Encoding, start_ns: u64) -> Paced {
+    pub(super) fn new(
+        lens: Lens,
+        topology: &Topology,
+        seed: u64,
+        spans_per_s: f64,
+        encoding: Encoding,
+        start_ns: u64,
+    ) -> Paced {
         let factor = spans_per_s / own_rate(topology, seed).max(1e-6);
         let config = WorldConfig { seed, start_unix_ns: start_ns, obey: false };
-        Paced { world: World::new(topology.scaled(factor), config), ready: VecDeque::new(), encoding }
+        let glass = (lens != Lens::Plain).then(|| Glass::new(lens, seed, topology));
+        Paced { world: World::new(topology.scaled(factor), config), ready: VecDeque::new(), glass, encoding }
     }
 
     pub(super) fn next_record(&mut self, out: &mut Vec<u8>) -> Option<RecordMeta> {
         let from_ns = self.world.now_ns();
-        while self.ready.is_empty() {
+        loop {
+            if let Some(export) = self.ready.pop_front() {
+                export.encode_into(self.encoding, out);
+                return Some(meta(&export));
+            }
+            let now_ns = self.world.now_unix_ns();
+            if let Some(batch) = self.glass.as_mut().and_then(|glass| glass.due(now_ns)) {
+                batch.encode_into(self.encoding, out);
+                return Some(meta_of(&batch));
+            }
             if self.world.now_ns() - from_ns > SILENCE_MAX_NS {
                 return None;
             }
             self.world.run_until(self.world.now_ns() + STEP_NS);
-            self.ready.extend(self.world.take_exports());
             self.world.take_reports();
+            let exports = self.world.take_exports();
+            match &mut self.glass {
+                Some(glass) => exports.iter().for_each(|export| glass.take(export)),
+                None => self.ready.extend(exports),
+            }
         }
-        let export = self.ready.pop_front()?;
-        export.encode_into(self.encoding, out);
-        Some(meta(&export))
     }
+}
+
+/// What stands in the record of a batch behind a lens.
+pub(super) fn meta_of(batch: &Batch) -> RecordMeta {
+    RecordMeta { spans: batch.span_count() as u32, key_trace: batch.key_trace(), at_ns: batch.at_ns }
 }
 
 /// What stands in the record of an export.

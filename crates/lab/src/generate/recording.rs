@@ -2,9 +2,10 @@
 
 use super::RecordMeta;
 use super::json::{self, Place};
-use super::paced::meta;
+use super::paced::{meta, meta_of};
+use crate::lens::Glass;
 use crate::world::mix;
-use crate::{Export, Topology, World, WorldConfig};
+use crate::{Export, Lens, Topology, World, WorldConfig};
 use std::ops::Range;
 use telemetry::Encoding;
 
@@ -36,6 +37,7 @@ const DRAIN_S: u64 = 30;
 impl Recording {
     /// Simulates at least `stretch_s` seconds.
     pub(super) fn new(
+        lens: Lens,
         topology: &Topology,
         seed: u64,
         encoding: Encoding,
@@ -67,18 +69,32 @@ impl Recording {
         let spans = spans(&exports) as u64;
         let (records, bytes, places) = (Vec::new(), Vec::new(), Vec::new());
         let mut recording = Recording { records, bytes, places, period_ns, spans, seed };
-        exports.iter().for_each(|export| recording.record(export, encoding));
+        if lens == Lens::Plain {
+            for export in &exports {
+                recording.record(meta(export), encoding, |out| export.encode_into(encoding, out));
+            }
+            return recording;
+        }
+        let mut glass = Glass::new(lens, seed, topology);
+        exports.iter().for_each(|export| glass.take(export));
+        glass.end();
+        recording.spans = 0;
+        while let Some(batch) = glass.due(u64::MAX) {
+            recording.spans += batch.span_count() as u64;
+            recording.period_ns = recording.period_ns.max(batch.at_ns.saturating_sub(start_unix_ns) + 1);
+            recording.record(meta_of(&batch), encoding, |out| batch.encode_into(encoding, out));
+        }
         recording
     }
 
-    fn record(&mut self, export: &Export, encoding: Encoding) {
+    fn record(&mut self, meta: RecordMeta, encoding: Encoding, encode: impl FnOnce(&mut Vec<u8>)) {
         let (from, first) = (self.bytes.len(), self.places.len());
-        export.encode_into(encoding, &mut self.bytes);
+        encode(&mut self.bytes);
         if encoding == Encoding::OtlpJson {
             json::find(&self.bytes[from..], &mut self.places);
         }
         let (bytes, places) = (from..self.bytes.len(), first..self.places.len());
-        self.records.push(Recorded { bytes, places, meta: meta(export) });
+        self.records.push(Recorded { bytes, places, meta });
     }
 
     /// How many records it has.

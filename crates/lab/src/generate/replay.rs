@@ -5,7 +5,7 @@
 
 use super::RecordMeta;
 use super::recording::Recording;
-use crate::Topology;
+use crate::{Lens, Topology};
 use telemetry::Encoding;
 
 /// The stretch and where its replay stands.
@@ -19,8 +19,9 @@ pub(super) struct Replay {
 const STRETCH_S: u64 = 20;
 
 impl Replay {
-    pub(super) fn new(topology: &Topology, seed: u64, encoding: Encoding, start_unix_ns: u64) -> Replay {
-        Replay { recording: Recording::new(topology, seed, encoding, start_unix_ns, STRETCH_S), round: 0, next: 0 }
+    pub(super) fn new(lens: Lens, topology: &Topology, seed: u64, encoding: Encoding, start_unix_ns: u64) -> Replay {
+        let recording = Recording::new(lens, topology, seed, encoding, start_unix_ns, STRETCH_S);
+        Replay { recording, round: 0, next: 0 }
     }
 
     pub(super) fn next_record(&mut self, out: &mut Vec<u8>) -> Option<RecordMeta> {

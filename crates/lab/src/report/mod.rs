@@ -187,6 +187,7 @@ fn class(policy: Policy) -> &'static str {
         Policy::TopFull => "topfull",
         Policy::GuardAlone => "guard",
         Policy::Stopbank => "stopbank",
+        Policy::Commanded => "commanded",
         Policy::Hindsight => "hindsight",
         Policy::Clairvoyant => "clairvoyant",
     }

@@ -18,10 +18,10 @@ pub fn fly(scenario: &Scenario, policy: Policy, seed: u64, cure: Option<&Cure>) 
     let config = TunnelConfig { seed, seconds: u64::from(scenario.terms.length_s), ..TunnelConfig::default() };
     let mut pilot: Box<dyn Pilot> = match policy {
         Policy::Clairvoyant => return Ceiling::new(scenario, seed).as_run(),
-        Policy::Stopbank => {
+        Policy::Stopbank | Policy::Commanded => {
             let mut settings = StopbankConfig::default();
             settings.engine.warmup_windows = WARM_UP_WINDOWS;
-            Box::new(Guarded(Stopbank::new(settings)))
+            Box::new(Steered { policy, engine: Stopbank::new(settings) })
         }
         Policy::Hindsight => match cure {
             Some(cure) => Box::new(Healer::new(scenario, cure, config.start_unix_ns / 1_000_000)),
@@ -61,32 +61,35 @@ impl Pilot for Beside {
     }
 }
 
-/// The engine over services that embed the guard.
-struct Guarded(Stopbank);
+/// The engine over services that obey it, with the bounds of the guard or without any.
+struct Steered {
+    policy: Policy,
+    engine: Stopbank,
+}
 
-impl Pilot for Guarded {
+impl Pilot for Steered {
     fn name(&self) -> &str {
-        self.0.name()
+        self.policy.as_str()
     }
 
     fn reads(&self) -> bool {
-        self.0.reads()
+        self.engine.reads()
     }
 
     fn role(&self) -> Role {
-        self.0.role()
+        self.engine.role()
     }
 
     fn board(&mut self, world: &mut World) {
-        world.harden();
-        self.0.board(world);
+        world.protect(self.policy, 0);
+        self.engine.board(world);
     }
 
     fn step(&mut self, seen: &Seen<'_>) -> Vec<Effect> {
-        self.0.step(seen)
+        self.engine.step(seen)
     }
 
     fn view(&self) -> Option<GraphView> {
-        self.0.view()
+        self.engine.view()
     }
 }

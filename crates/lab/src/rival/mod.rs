@@ -34,7 +34,7 @@ impl World {
     /// commands, is no matter of the world.
     pub fn protect(&mut self, policy: Policy, seed: u64) {
         let make: fn(&Plan, u64) -> Box<dyn Local> = match policy {
-            Policy::None | Policy::Clairvoyant => return,
+            Policy::None | Policy::Commanded | Policy::Clairvoyant => return,
             Policy::GuardAlone | Policy::Stopbank | Policy::Hindsight => return self.harden(),
             Policy::Static => |plan, _| Box::new(Envoy::new(Fleet::new(plan))),
             // the world draws from streams of its own; this one is nobody else's

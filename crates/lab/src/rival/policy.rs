@@ -21,13 +21,15 @@ pub enum Policy {
     GuardAlone,
     /// The same guards, and the engine.
     Stopbank,
+    /// The engine, and services that obey it but have no bounds of their own: what commands alone give.
+    Commanded,
     /// The same guards, and the best static plan that a search finds which knows what will happen.
     Hindsight,
     /// What could be served at best if everything were known.
     Clairvoyant,
 }
 
-const NAMES: [(Policy, &str, &str); 11] = [
+const NAMES: [(Policy, &str, &str); 12] = [
     (Policy::None, "none", "nobody"),
     (Policy::Static, "static", "Envoy's defaults: circuit breakers, outlier ejection, 20 % retry budget"),
     (Policy::Throttle, "throttle", "Google's client-side adaptive throttling, K = 2"),
@@ -37,6 +39,7 @@ const NAMES: [(Policy, &str, &str); 11] = [
     (Policy::TopFull, "topfull", "rate control at the entry in the manner of TopFull"),
     (Policy::GuardAlone, "guard-alone", "the guard with good static bounds, and no engine"),
     (Policy::Stopbank, "stopbank", "the same guards, and the engine"),
+    (Policy::Commanded, "commanded", "the engine, and services that obey it but have no bounds of their own"),
     (Policy::Hindsight, "hindsight", "the same guards, and the best static plan of a search that knows the fault"),
     (Policy::Clairvoyant, "clairvoyant", "the best admission each second if everything were known: the upper bound"),
 ];

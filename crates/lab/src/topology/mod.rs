@@ -140,6 +140,18 @@ impl Topology {
         topology
     }
 
+    /// The same fleet, and everything that goes wrong moved so that the first of it begins then, in seconds.
+    #[must_use]
+    pub fn with_first_fault_at(&self, start_s: f64) -> Topology {
+        let mut topology = self.clone();
+        let first_s = topology.fault.iter().map(|fault| fault.start_s).fold(f64::INFINITY, f64::min);
+        for fault in &mut topology.fault {
+            fault.start_s += start_s - first_s;
+            fault.until_s = fault.until_s.map(|until_s| until_s + start_s - first_s);
+        }
+        topology
+    }
+
     /// The same fleet on which nothing goes wrong.
     #[must_use]
     pub fn without_faults(&self) -> Topology {

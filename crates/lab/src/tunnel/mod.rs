@@ -16,7 +16,7 @@ pub use stopbank::{Stopbank, StopbankConfig};
 
 use crate::world::dice::Dice;
 use crate::{Topology, World, WorldConfig};
-use control::{Clamps, Keyring, Record, Signer};
+use control::{Clamps, Keyring, Record, Role, Signer};
 use engine::Effect;
 use post::Post;
 use run::Log;
@@ -113,7 +113,10 @@ impl Tunnel {
         // inside a simulated world there is nobody to keep a secret from
         let signer = Signer::from_seed([11; 32]);
         let mut keyring = Keyring::new();
-        keyring.add(control::Key::new(signer.public(), pilot.role())).expect("the keyring is empty");
+        let key = control::Key::new(signer.public(), pilot.role());
+        // whoever commands signs as an engine does; an operator's key may do more besides
+        let key = control::Key { roles: vec![Role::Engine, pilot.role()], ..key };
+        keyring.add(key).expect("the keyring is empty");
         world.subscribe(DOMAIN, keyring, &config.clamps);
         if !pilot.reads() {
             world.discard_spans();

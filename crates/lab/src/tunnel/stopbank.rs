@@ -2,7 +2,7 @@
 
 use super::{Pilot, Seen};
 use engine::{Effect, Engine, EngineConfig, Input};
-use model::{GraphView, Mode};
+use model::{GraphView, GuardReport, Mode, Window};
 use telemetry::{Encoding, Facts, Reader, ReaderConfig};
 use window::{Grace, Labels, Lane, PartitionId, ShardConfig, WatermarkConfig};
 
@@ -63,6 +63,47 @@ impl Stopbank {
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
+
+    /// The time is this.
+    pub fn tick(&mut self, now_ms: u64) -> Vec<Effect> {
+        self.engine.apply(&Input::Tick { now_ms })
+    }
+
+    /// A guard has reported.
+    pub fn report(&mut self, report: &GuardReport) -> Vec<Effect> {
+        self.engine.apply(&Input::Report(report.clone()))
+    }
+
+    /// A record of OTLP protobuf that `encode` writes has arrived.
+    pub fn record(&mut self, at_ms: u64, encode: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.clear();
+        encode(&mut self.bytes);
+        self.facts.clear();
+        let read = self.reader.read(Encoding::OtlpProto, &self.bytes, &mut self.facts);
+        read.expect("the record was written by our own encoder, within the budgets");
+        self.lane.observe(PARTITION, &self.facts.names, &self.facts.spans, Some(at_ms));
+    }
+
+    /// The windows that can be closed go to the engine; `each` sees them first.
+    pub fn close(&mut self, each: impl FnMut(&Window)) -> Vec<Effect> {
+        let windows = self.lane.close();
+        self.take(windows, each)
+    }
+
+    /// Nothing more arrives: all windows go to the engine.
+    pub fn drain(&mut self, each: impl FnMut(&Window)) -> Vec<Effect> {
+        let windows = self.lane.drain();
+        self.take(windows, each)
+    }
+
+    fn take(&mut self, windows: Vec<Window>, mut each: impl FnMut(&Window)) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for window in windows {
+            each(&window);
+            effects.extend(self.engine.apply(&Input::Window(window)));
+        }
+        effects
+    }
 }
 
 impl Pilot for Stopbank {
@@ -75,21 +116,14 @@ impl Pilot for Stopbank {
     }
 
     fn step(&mut self, seen: &Seen<'_>) -> Vec<Effect> {
-        let mut effects = self.engine.apply(&Input::Tick { now_ms: seen.now_ms });
+        let mut effects = self.tick(seen.now_ms);
         for report in seen.reports {
-            effects.extend(self.engine.apply(&Input::Report(report.clone())));
+            effects.extend(self.report(report));
         }
         for arrived in seen.exports {
-            self.bytes.clear();
-            arrived.export.encode_into(Encoding::OtlpProto, &mut self.bytes);
-            self.facts.clear();
-            let read = self.reader.read(Encoding::OtlpProto, &self.bytes, &mut self.facts);
-            read.expect("the record was written by our own encoder, within the budgets");
-            self.lane.observe(PARTITION, &self.facts.names, &self.facts.spans, Some(arrived.at_ms));
+            self.record(arrived.at_ms, |bytes| arrived.export.encode_into(Encoding::OtlpProto, bytes));
         }
-        for window in self.lane.close() {
-            effects.extend(self.engine.apply(&Input::Window(window)));
-        }
+        effects.extend(self.close(|_| {}));
         effects
     }
 

@@ -314,7 +314,25 @@ impl World {
                 if load(two) < load(one) { two } else { one }
             }
         };
-        listed.get(at as usize).copied()
+        let place = listed.get(at as usize).copied()?;
+        let takes_permille = self.instances[place as usize].guard.takes_permille();
+        if takes_permille < 1000 && !self.call_dice.chance(f64::from(takes_permille) / 1000.0) {
+            return Some(self.another(callee, place));
+        }
+        Some(place)
+    }
+
+    /// An instance that takes all that comes, in place of one that does not: the less busy of two. If there is none, the same.
+    fn another(&mut self, callee: usize, place: u32) -> u32 {
+        let takes_all = |place: &&u32| self.instances[**place as usize].guard.takes_permille() >= 1000;
+        let others: Vec<u32> = self.fleets[callee].listed.iter().filter(takes_all).copied().collect();
+        if others.is_empty() {
+            return place;
+        }
+        let [one, two] = [(); 2].map(|()| others[self.call_dice.below(others.len() as u32) as usize]);
+        let load =
+            |place: u32| self.instances[place as usize].queue.len() + self.instances[place as usize].busy as usize;
+        if load(two) < load(one) { two } else { one }
     }
 
     /// A caller's number within its service; all clients of a population are one.

@@ -11,6 +11,14 @@ use telemetry::emit::{Attribute, ResourceSpans, SpanOut, StatusCode, Value, otlp
 impl Export {
     /// Appends the batch to `out` as one `ExportTraceServiceRequest`; [`Encoding::Auto`] means protobuf.
     pub fn encode_into(&self, encoding: Encoding, out: &mut Vec<u8>) {
+        self.lend(|batch| match encoding {
+            Encoding::OtlpJson => otlp_json_into(&[*batch], out),
+            _ => otlp_proto_into(&[*batch], out),
+        });
+    }
+
+    /// Lends the batch as it is written.
+    pub(crate) fn lend<R>(&self, to: impl FnOnce(&ResourceSpans<'_>) -> R) -> R {
         let plan = &*self.plan;
         let instance = &plan.instances[self.instance as usize];
         let service = &plan.services[instance.service as usize];
@@ -54,11 +62,8 @@ impl Export {
                 ..SpanOut::default()
             })
             .collect();
-        let batch = [ResourceSpans { resource: &resource, scope: "shop.instrumentation", spans: &spans }];
-        match encoding {
-            Encoding::OtlpJson => otlp_json_into(&batch, out),
-            _ => otlp_proto_into(&batch, out),
-        }
+        let scope = "shop.instrumentation";
+        to(&ResourceSpans { resource: &resource, scope, scope_attributes: &[], spans: &spans })
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Control {
 const DOMAIN: &str = "lab";
 
 /// The knobs that guards of a simulated fleet have.
-const KNOBS: [Knob; 7] = [
+const KNOBS: [Knob; 8] = [
     Knob::Admission,
     Knob::QueueBound,
     Knob::RetryBudget,
@@ -33,6 +33,7 @@ const KNOBS: [Knob; 7] = [
     Knob::Concurrency,
     Knob::Breaker,
     Knob::Purge,
+    Knob::Route,
 ];
 
 impl Control {

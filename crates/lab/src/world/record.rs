@@ -1,6 +1,7 @@
 //! What an exporter collects: spans as places in the plan's tables, a few dozen bytes each.
 
 use super::plan::Plan;
+use crate::topology::Protocol;
 use admission::Retry;
 use model::{Criticality, Failure, SpanKind};
 use std::fmt;
@@ -72,6 +73,18 @@ impl Export {
     /// The version that it runs.
     pub(crate) fn version(&self) -> &str {
         self.plan.version(self.instance, self.deploy)
+    }
+
+    /// Whom its client and producer spans call, by the names under which callees are known.
+    pub(crate) fn callees(&self) -> impl Iterator<Item = String> {
+        let sent = self.spans.iter().filter(|span| matches!(span.kind, SpanKind::Client | SpanKind::Producer));
+        sent.map(|span| {
+            let callee = &self.plan.services[self.plan.edges[span.place as usize].callee as usize];
+            match callee.protocol {
+                Protocol::Database => format!("{}:{}", callee.system, callee.name),
+                _ => callee.name.clone(),
+            }
+        })
     }
 
     /// How many spans it holds; never none.

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Generate, format: Format) -> Result<(), Failure> {
         SpanEncoding::OtlpProto => Encoding::OtlpProto,
         SpanEncoding::OtlpJson => Encoding::OtlpJson,
     };
-    let mut generator = Generator::new(&topology, arguments.seed, rate, encoding, start_unix_ns);
+    let mut generator = Generator::through(arguments.lens, &topology, arguments.seed, rate, encoding, start_unix_ns);
     let limits = Limits::new(arguments, start_unix_ns);
     let progress = Progress::new();
     let began = Instant::now();
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Generate, format: Format) -> Result<(), Failure> {
 }
 
 /// A built-in topology by name, else a file.
-pub(super) fn topology(name: &str) -> Result<Topology, Failure> {
+pub(in crate::commands) fn topology(name: &str) -> Result<Topology, Failure> {
     if let Some(topology) = lab::builtin(name) {
         return Ok(topology);
     }

@@ -141,6 +141,7 @@ pub(crate) fn signature(signature: model::Signature) -> &'static str {
         model::Signature::DeviationFront => "deviation front",
         model::Signature::Hysteresis => "hysteresis",
         model::Signature::Manual => "manual",
+        model::Signature::Outlier => "outlier",
     }
 }
 

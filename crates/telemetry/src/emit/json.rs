@@ -15,6 +15,10 @@ pub fn otlp_json_into(resources: &[ResourceSpans<'_>], out: &mut Vec<u8>) {
             raw("\"name\":", out);
             text(resource.scope, out);
         }
+        if !resource.scope_attributes.is_empty() {
+            comma(usize::from(!resource.scope.is_empty()), out);
+            attributes(resource.scope_attributes, out);
+        }
         raw("},\"spans\":[", out);
         for (index, each) in resource.spans.iter().enumerate() {
             comma(index, out);

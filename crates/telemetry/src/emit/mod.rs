@@ -99,6 +99,8 @@ pub struct ResourceSpans<'a> {
     pub resource: &'a [Attribute<'a>],
     /// The instrumentation scope's name; may be empty.
     pub scope: &'a str,
+    /// The instrumentation scope's attributes.
+    pub scope_attributes: &'a [Attribute<'a>],
     /// The spans.
     pub spans: &'a [SpanOut<'a>],
 }

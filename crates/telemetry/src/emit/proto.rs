@@ -9,9 +9,11 @@ pub fn otlp_proto_into(resources: &[ResourceSpans<'_>], out: &mut Vec<u8>) {
         open(1, attributes_len(resource.resource), out);
         attributes(resource.resource, 1, out);
         open(2, scope_spans_len(resource), out);
-        if !resource.scope.is_empty() {
-            open(1, text_len(resource.scope), out);
+        let scope = scope_len(resource);
+        if scope > 0 {
+            open(1, scope, out);
             text(1, resource.scope, out);
+            attributes(resource.scope_attributes, 3, out);
         }
         for each in resource.spans {
             open(2, span_len(each), out);
@@ -25,8 +27,13 @@ fn resource_spans_len(resource: &ResourceSpans<'_>) -> usize {
 }
 
 fn scope_spans_len(resource: &ResourceSpans<'_>) -> usize {
-    let scope = if resource.scope.is_empty() { 0 } else { nested(text_len(resource.scope)) };
+    let scope = scope_len(resource);
+    let scope = if scope == 0 { 0 } else { nested(scope) };
     scope + resource.spans.iter().map(|span| nested(span_len(span))).sum::<usize>()
+}
+
+fn scope_len(resource: &ResourceSpans<'_>) -> usize {
+    text_len(resource.scope) + attributes_len(resource.scope_attributes)
 }
 
 const TRACE_ID_LEN: usize = 18;

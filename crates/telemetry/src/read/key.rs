@@ -73,6 +73,7 @@ keys! {
     MessagingOperationName = "messaging.operation.name",
     MessagingOperationType = "messaging.operation.type",
     MessagingOperation = "messaging.operation",
+    BatchCount = "messaging.batch.message_count",
     DeliveryAttempt = "messaging.gcp_pubsub.message.delivery_attempt",
     // peer
     ServicePeerName = "service.peer.name",

@@ -9,7 +9,8 @@ use super::resource::{Resource, resource};
 use super::sink::Sink;
 use super::wire::{Damage, FIXED64, LEN, VARINT, Wire, fields};
 use crate::Oddity;
-use crate::reduce::names_a_proxy;
+use crate::reduce::{scope_attribute, scope_name};
+use model::SpanFlags;
 
 const fn tag(number: u32, wire_type: u32) -> u32 {
     number << 3 | wire_type
@@ -74,29 +75,32 @@ fn scope_spans<'a>(
     sink: &mut Sink<'_>,
 ) -> Result<(), Damage> {
     let first = sink.spans.len();
-    let mut is_proxy = false;
+    let mut marks = SpanFlags::default();
     while !wire.is_empty() {
         match wire.tag()? {
             0x12 => span(wire.message()?, slots, resource, sink)?,
-            0x0a => is_proxy |= scope_is_proxy(wire.message()?)?,
+            0x0a => marks = marks.with(scope(wire.message()?)?),
             tag => wire.skip(tag, fields(&[1, 2]))?,
         }
     }
-    if is_proxy {
-        sink.mark_proxy(first);
-    }
+    sink.mark(first, marks);
     Ok(())
 }
 
-fn scope_is_proxy(mut wire: Wire<'_>) -> Result<bool, Damage> {
-    let mut is_proxy = false;
+/// What a scope says of all its spans.
+fn scope(mut wire: Wire<'_>) -> Result<SpanFlags, Damage> {
+    let mut marks = SpanFlags::default();
     while !wire.is_empty() {
         match wire.tag()? {
-            0x0a => is_proxy = names_a_proxy(wire.bytes()?),
-            tag => wire.skip(tag, fields(&[1]))?,
+            0x0a => marks = marks.with(scope_name(wire.bytes()?)),
+            0x1a => {
+                let (name, _) = key_value(wire.message()?)?;
+                marks = marks.with(key(name).map_or(SpanFlags::default(), scope_attribute));
+            }
+            tag => wire.skip(tag, fields(&[1, 3]))?,
         }
     }
-    Ok(is_proxy)
+    Ok(marks)
 }
 
 const TRACE_ID: u32 = tag(1, LEN);

@@ -53,9 +53,16 @@ pub(crate) fn resource(slots: &Slots<'_>, identity: &Identity, work: &mut Work) 
         version: name(&[Key::ServiceVersion]),
         zone: name(&[Key::Zone]),
         instance: name(&[Key::ServiceInstance, Key::Pod, Key::Host]),
-        flags: match slots.text(Key::SdkName).is_some_and(names_a_proxy) {
+        flags: match is_proxy(slots) {
             true => SpanFlags::PROXY,
             false => SpanFlags::default(),
         },
     }
+}
+
+/// Envoy names itself as its SDK; Linkerd's proxy, whose scope is empty, only as its service.
+fn is_proxy(slots: &Slots<'_>) -> bool {
+    const SERVICES: [&[u8]; 4] = [b"linkerd-proxy", b"istio-proxy", b"envoy", b"envoy-proxy"];
+    slots.text(Key::SdkName).is_some_and(names_a_proxy)
+        || slots.text(Key::ServiceName).is_some_and(|name| SERVICES.contains(&name))
 }

@@ -3,9 +3,9 @@
 use super::draft::{Draft, Link, Slots};
 use super::names::Names;
 use super::resource::Resource;
-use crate::reduce::{Verdict, by_words, kind, linked, reduce, unusable, verdict};
+use crate::reduce::{Verdict, by_words, kind, linked, polls, reduce, unusable, verdict};
 use crate::{Oddities, Oddity, PoisonReason, ReaderConfig};
-use model::{Outcome, Span, SpanFlags, SpanKind};
+use model::{Outcome, Span, SpanFlags, SpanKind, Weight};
 
 /// What the reduction works with; kept from record to record.
 pub(crate) struct Work {
@@ -95,6 +95,8 @@ impl Sink<'_> {
             return Ok(());
         }
         let kind = kind(draft.kind, &mut self.work.oddities);
+        let polls = polls(kind, draft, slots, !self.links.is_empty());
+        let kind = if polls { SpanKind::Internal } else { kind };
         let outcome = match verdict(draft, kind, slots) {
             Verdict::Known(outcome) => outcome,
             Verdict::FailedSomehow => {
@@ -102,7 +104,10 @@ impl Sink<'_> {
                 Outcome::Failed(by_words(slots))
             }
         };
-        let span = reduce(draft, slots, resource, kind, outcome, self.work);
+        let mut span = reduce(draft, slots, resource, kind, outcome, self.work);
+        if polls {
+            span.flags = span.flags.with(SpanFlags::MESSAGING).with(SpanFlags::STREAMING);
+        }
         self.spans.push(span);
         self.read += 1;
         if !self.links.is_empty() && matches!(kind, SpanKind::Consumer | SpanKind::Server) {
@@ -125,10 +130,16 @@ impl Sink<'_> {
         }
     }
 
-    /// Marks the spans from `first` on: their scope turned out to be a proxy's.
-    pub(crate) fn mark_proxy(&mut self, first: usize) {
+    /// Marks the spans from `first` on with what their scope says of all of them.
+    pub(crate) fn mark(&mut self, first: usize, marks: SpanFlags) {
+        if marks == SpanFlags::default() {
+            return;
+        }
         for span in &mut self.spans[first..] {
-            span.flags = span.flags.with(SpanFlags::PROXY);
+            span.flags = span.flags.with(marks);
+            if marks.has(SpanFlags::BIASED) {
+                span.weight = Weight::UNKNOWN;
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ const STREAMING: u128 = set(&[
     Key::RpcType,
     Key::GrpcKind,
     Key::GrpcMethodType,
+    Key::RpcMethod,
 ]);
 
 /// The attempt's number: 1 is the first, 0 is not said.
@@ -111,6 +112,11 @@ pub(crate) fn names_a_proxy(name: &[u8]) -> bool {
     PROXIES.iter().any(|proxy| name.windows(proxy.len()).any(|window| window.eq_ignore_ascii_case(proxy)))
 }
 
+/// What the name of an instrumentation scope says of its spans.
+pub(crate) fn scope_name(name: &[u8]) -> SpanFlags {
+    if names_a_proxy(name) { SpanFlags::PROXY } else { SpanFlags::default() }
+}
+
 fn is_streaming(slots: &Slots<'_>) -> bool {
     const SWITCHING_PROTOCOLS: i64 = 101;
     let is = |key, text: &[u8]| slots.text(key).is_some_and(|value| value.eq_ignore_ascii_case(text));
@@ -126,11 +132,34 @@ fn is_streaming(slots: &Slots<'_>) -> bool {
         || is(Key::ProtocolName, b"websocket")
         || [Key::UrlScheme, Key::HttpScheme].into_iter().any(|key| is(key, b"ws") || is(key, b"wss"))
         || [Key::RpcType, Key::GrpcKind, Key::GrpcMethodType].into_iter().any(streams)
+        || slots.text(Key::RpcMethod).is_some_and(names_a_stream)
+}
+
+/// gRPC's instrumentations do not say whether a method streams; its name does (`etcdserverpb.Watch/Watch`,
+/// `StreamAggregatedResources`, `SubscribeToPrices`).
+fn names_a_stream(method: &[u8]) -> bool {
+    const BEGINS: [&[u8]; 4] = [b"Watch", b"Subscribe", b"Stream", b"Listen"];
+    let name = method.rsplit(|byte| *byte == b'/').next().unwrap_or(method);
+    // "Streams" and "Listeners" are things that are listed
+    let goes_on = |word: &[u8]| name.get(word.len()).is_none_or(|next| !next.is_ascii_lowercase());
+    BEGINS.iter().any(|word| name.starts_with(word) && goes_on(word)) || name.ends_with(b"Stream")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_that_stream_are_told_by_their_names() {
+        for method in
+            ["Watch", "grpc.health.v1.Health/Watch", "StreamAggregatedResources", "SubscribeToPrices", "OpenStream"]
+        {
+            assert!(names_a_stream(method.as_bytes()), "{method}");
+        }
+        for method in ["GetStreams", "Watchlist", "ListListeners", "Listeners", "Get", "a.Stream/Get", ""] {
+            assert!(!names_a_stream(method.as_bytes()), "{method}");
+        }
+    }
 
     #[test]
     fn grpc_timeouts_are_read_in_every_unit() {

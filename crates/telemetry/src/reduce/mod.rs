@@ -7,15 +7,20 @@ mod peer;
 mod template;
 mod weight;
 
-pub(crate) use hints::names_a_proxy;
+pub(crate) use hints::{names_a_proxy, scope_name};
 pub(crate) use outcome::{Verdict, by_words, verdict};
 pub(crate) use template::template;
+pub(crate) use weight::scope_attribute;
 
-use crate::read::draft::{Draft, Slots};
+use crate::read::draft::{Draft, Slots, set};
+use crate::read::key::Key;
 use crate::read::resource::Resource;
 use crate::read::sink::Work;
 use crate::{Oddities, Oddity};
 use model::{Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
+
+/// What went on for so long and ended well was a stream, a long poll or a job, whatever it says of itself.
+const LONG_NS: u64 = 60_000_000_000;
 
 /// The span. It has an identity and an event time; `outcome` is settled by the caller, who alone can look at the
 /// events.
@@ -39,6 +44,8 @@ pub(crate) fn reduce(
     }
     let (peer, peer_flags) = peer::peer(kind, slots, work);
     let (weight, weight_flags) = weight::weight(slots);
+    let long = draft.end_ns - start_ns >= LONG_NS && outcome == Outcome::Ok;
+    let long = if long { SpanFlags::STREAMING } else { SpanFlags::default() };
     Span {
         trace: TraceId(draft.trace),
         id: SpanId(draft.id),
@@ -58,7 +65,7 @@ pub(crate) fn reduce(
         kind,
         outcome,
         criticality: hints::criticality(slots),
-        flags: resource.flags.with(peer_flags).with(weight_flags).with(hints::flags(slots)),
+        flags: resource.flags.with(peer_flags).with(weight_flags).with(hints::flags(slots)).with(long),
     }
 }
 
@@ -75,6 +82,26 @@ pub(crate) fn kind(number: i32, oddities: &mut Oddities) -> SpanKind {
             oddities.count(Oddity::Kind);
             SpanKind::Internal
         }
+    }
+}
+
+/// Does the span only fetch messages, or acknowledge them? Then it is neither a call nor a request: it lasts as long as the
+/// broker has nothing to give. `process` spans, links and children tell of the messages themselves. The kinds are those of
+/// opentelemetry.io/docs/specs/semconv/messaging (CLIENT) and of agents before it (a CONSUMER without any context, around
+/// a whole batch).
+#[inline]
+pub(crate) fn polls(kind: SpanKind, draft: &Draft, slots: &Slots<'_>, linked: bool) -> bool {
+    const DOING: u128 = set(&[Key::MessagingOperationType, Key::MessagingOperation]);
+    if !slots.any(DOING) {
+        return false;
+    }
+    let doing = slots.first_text(&[Key::MessagingOperationType, Key::MessagingOperation]);
+    match kind {
+        SpanKind::Client => matches!(doing, Some(b"receive" | b"settle")),
+        SpanKind::Consumer => {
+            doing == Some(b"receive") && draft.parent == 0 && !linked && slots.get(Key::BatchCount).is_some()
+        }
+        _ => false,
     }
 }
 

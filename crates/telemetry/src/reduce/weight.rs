@@ -32,6 +32,12 @@ pub(crate) fn weight(slots: &Slots<'_>) -> (Weight, SpanFlags) {
     sampled(slots)
 }
 
+/// What an attribute of an instrumentation scope says of its spans' sampling: there the Collector's tail sampler writes
+/// which of its policies kept them (processor/tailsamplingprocessor, gate `recordpolicy`).
+pub(crate) fn scope_attribute(key: Key) -> SpanFlags {
+    if set(&[key]) & TAIL != 0 { SpanFlags::BIASED } else { SpanFlags::default() }
+}
+
 fn sampled(slots: &Slots<'_>) -> (Weight, SpanFlags) {
     let biased = (Weight::UNKNOWN, SpanFlags::BIASED);
     if slots.any(TAIL) {

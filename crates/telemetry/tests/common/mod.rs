@@ -20,7 +20,7 @@ pub(crate) fn read_with(config: ReaderConfig, encoding: Encoding, payload: &[u8]
 
 /// The span as both encodings say it; they must agree.
 pub(crate) fn both_ways(resource: &[Attribute<'_>], scope: &str, span: SpanOut<'_>) -> Facts {
-    let request = [ResourceSpans { resource, scope, spans: &[span] }];
+    let request = [ResourceSpans { resource, scope, scope_attributes: &[], spans: &[span] }];
     let from_proto = read(Encoding::Auto, &otlp_proto(&request)).expect("legal protobuf");
     let from_json = read(Encoding::Auto, &otlp_json(&request)).expect("legal JSON");
     assert_eq!(from_proto, from_json, "protobuf and JSON say the same");

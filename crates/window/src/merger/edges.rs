@@ -2,7 +2,7 @@
 
 use crate::part::EdgeHint;
 use crate::rows::{Exemplars, merge_failed};
-use model::{EdgeKey, EdgeRow};
+use model::{Count, EdgeKey, EdgeRow};
 
 /// Failed calls before their durations are looked at.
 const PILE_MIN: u64 = 3;
@@ -16,10 +16,21 @@ impl Edges {
         self.0.extend(rows.into_iter().zip(hints));
     }
 
-    /// The merged rows, sorted by key. `resolve` names the real callee of a call that was not paired.
-    pub(super) fn close(mut self, resolve: impl Fn(EdgeKey) -> EdgeKey) -> Vec<EdgeRow> {
+    /// The merged rows, sorted by key. `resolve` names the real callee of a call that was not paired, `taken` the edge of a
+    /// message that its consumer counts.
+    pub(super) fn close(
+        mut self,
+        resolve: impl Fn(EdgeKey) -> EdgeKey,
+        taken: impl Fn(EdgeKey) -> Option<EdgeKey>,
+    ) -> Vec<EdgeRow> {
         for (row, _) in &mut self.0 {
-            row.key = resolve(row.key);
+            match taken(row.key) {
+                Some(key) => {
+                    row.key = key;
+                    leave_to_consumer(row);
+                }
+                None => row.key = resolve(row.key),
+            }
         }
         self.0.sort_by_key(|(row, _)| row.key);
         self.0.dedup_by(|next, kept| {
@@ -31,6 +42,16 @@ impl Edges {
         });
         self.0.into_iter().map(finish).collect()
     }
+}
+
+/// Of messages that a consumer counts only those remain that could not be sent.
+fn leave_to_consumer(row: &mut EdgeRow) {
+    let sent = row.calls;
+    row.calls = row.failures.iter().copied().sum();
+    row.spans = (u128::from(row.spans) * u128::from(row.calls.0) / u128::from(sent.0.max(1))) as u64;
+    row.retries = row.retries.min(row.calls);
+    row.first_attempts = Count(row.calls.0 - row.retries.0);
+    row.criticality = Default::default();
 }
 
 fn add((kept, hint): &mut (EdgeRow, EdgeHint), (next, more): &(EdgeRow, EdgeHint)) {
@@ -46,6 +67,9 @@ fn add((kept, hint): &mut (EdgeRow, EdgeHint), (next, more): &(EdgeRow, EdgeHint
     kept.unpaired += next.unpaired;
     kept.criticality.iter_mut().zip(next.criticality).for_each(|(sum, more)| *sum += more);
     kept.biased |= next.biased;
+    kept.spans += next.spans;
+    kept.ahead_us = kept.ahead_us.max(next.ahead_us);
+    kept.behind_us = kept.behind_us.max(next.behind_us);
     hint.exemplars.extend_from_slice(&more.exemplars);
     more.failed.iter().for_each(|bucket| merge_failed(&mut hint.failed, *bucket));
     hint.said_timeout_us = hint.said_timeout_us.max(more.said_timeout_us);

@@ -123,7 +123,8 @@ impl Merger {
         window.flows = merged(flows, |row: &FlowRow| row.key, add_flow);
         window.local = merged(local, |row: &LocalRow| (row.service, row.operation), add_local);
         self.routes.learn(end_ns, &routes, &window.services);
-        window.edges = edges.close(|key| self.routes.resolve(end_ns, key));
+        let (routes, end) = (&self.routes, end_ns);
+        window.edges = edges.close(|key| routes.resolve(end, key), |key| routes.taken(end, key));
         self.announce(&mut window.names);
         window.completeness_permille = self.completeness(window.spans, window.late);
         window
@@ -188,8 +189,10 @@ fn add_service(kept: &mut ServiceRow, next: &ServiceRow) {
     kept.exclusive.merge(&next.exclusive);
     kept.busy_us = kept.busy_us.saturating_add(next.busy_us);
     kept.wasted += next.wasted;
+    kept.lost += next.lost;
     kept.criticality.iter_mut().zip(next.criticality).for_each(|(sum, more)| *sum += more);
     kept.unweighted += next.unweighted;
+    kept.spans += next.spans;
 }
 
 fn add_local(kept: &mut LocalRow, next: &LocalRow) {

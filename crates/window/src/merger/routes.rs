@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// address that was given to another instance).
 const AMBIGUOUS_NS: u64 = 60_000_000_000;
 
+/// A destination whose messages nobody was seen to take for so long has no consumers that emit spans.
+const CONSUMED_NS: u64 = 600_000_000_000;
+
 /// Newest value, when it was last confirmed, and when another one was.
 #[derive(Clone, Copy, Debug)]
 struct Fact<T> {
@@ -78,6 +81,19 @@ impl Routes {
         prune(&mut self.ways, self.routes_max, |fact| fact.seen_ns);
         prune(&mut self.operations, self.routes_max, |fact| fact.seen_ns);
         prune(&mut self.services, self.routes_max, |seen_ns| *seen_ns);
+    }
+
+    /// The edge that a message belongs to whose consumer was not seen by the close, where consumers of its destination are
+    /// known: the consumer will count it with its own end.
+    pub(super) fn taken(&self, end_ns: u64, key: EdgeKey) -> Option<EdgeKey> {
+        if key.kind != EdgeKind::Messaging {
+            return None;
+        }
+        let fact = self.peers.get(&key.callee).filter(|fact| fact.seen_ns.saturating_add(CONSUMED_NS) > end_ns)?;
+        let way = (key.caller, key.callee_operation, key.callee);
+        let callee = self.ways.get(&way).map_or(fact.value, |fact| fact.value);
+        let operation = self.operations.get(&(way, callee)).map_or(key.callee_operation, |fact| fact.value);
+        Some(EdgeKey { callee, callee_operation: operation, ..key })
     }
 
     /// The key of the edge that an unpaired call belongs to; its own where nothing is known.

@@ -61,6 +61,9 @@ pub(crate) struct EdgeAcc {
     busy_us: u64,
     pub(crate) wasted: Count,
     pub(crate) unpaired: Count,
+    spans: u64,
+    ahead_us: u64,
+    behind_us: u64,
     said_timeout_us: u64,
     criticality: [Count; LEVELS],
     exemplars: Exemplars,
@@ -75,6 +78,7 @@ impl EdgeAcc {
     pub(crate) fn call(&mut self, called: Called) {
         let count = called.weight.count();
         self.calls += count;
+        self.spans += 1;
         match called.attempt {
             Attempt::First => self.first_attempts += count,
             Attempt::Retry => self.retries += count,
@@ -123,7 +127,16 @@ impl EdgeAcc {
             criticality: self.criticality,
             exemplars: Vec::new(),
             biased: self.biased,
+            spans: self.spans,
+            ahead_us: self.ahead_us,
+            behind_us: self.behind_us,
         }
+    }
+
+    /// Two clocks disagree by at least this, nanoseconds: the callee's is ahead of the caller's, or behind it.
+    pub(crate) fn skew(&mut self, ahead_ns: u64, behind_ns: u64) {
+        self.ahead_us = self.ahead_us.max(ahead_ns / 1000);
+        self.behind_us = self.behind_us.max(behind_ns / 1000);
     }
 
     pub(crate) fn exemplars(&self) -> &[Ranked] {

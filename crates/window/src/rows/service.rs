@@ -13,8 +13,10 @@ pub(crate) struct ServiceAcc {
     exclusive: Recorder,
     busy_us: u64,
     wasted: Count,
+    lost: Count,
     criticality: [Count; LEVELS],
     unweighted: Count,
+    spans: u64,
     /// What the configuration says of this operation's criticality.
     pub(crate) mapped: Option<Criticality>,
 }
@@ -35,6 +37,7 @@ impl ServiceAcc {
     pub(crate) fn serve(&mut self, served: Served, pool: &mut Pool) {
         let count = served.weight.count();
         self.calls += count;
+        self.spans += 1;
         if let Outcome::Failed(failure) = served.outcome {
             self.failures[failure.index()] += count;
         }
@@ -58,6 +61,10 @@ impl ServiceAcc {
         self.wasted += count;
     }
 
+    pub(crate) fn lose(&mut self, count: Count) {
+        self.lost += count;
+    }
+
     pub(crate) fn close(&mut self, key: ServiceKey, pool: &mut Pool) -> ServiceRow {
         ServiceRow {
             key,
@@ -68,8 +75,10 @@ impl ServiceAcc {
             exclusive: self.exclusive.close(pool),
             busy_us: self.busy_us,
             wasted: self.wasted,
+            lost: self.lost,
             criticality: self.criticality,
             unweighted: self.unweighted,
+            spans: self.spans,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::ancestors::Origin;
 use super::{Settler, TRIES_MAX, is_timed};
-use crate::rows::{Attempt, Called, Deferred};
+use crate::rows::{Attempt, Called, Deferred, Route};
 use crate::store::{Node, NodeId, State};
-use model::{EdgeKey, EdgeKind, NameId, ServiceKey, SpanFlags, SpanKind};
+use model::{EdgeKey, EdgeKind, Failure, NameId, Outcome, ServiceKey, SpanFlags, SpanKind};
 
 /// A server that took longer than its client waited, beyond rounding, outlasted it whatever the clocks say.
 const ROUNDING_NS: u64 = 1_000_000;
@@ -52,23 +52,60 @@ impl Settler<'_> {
         let counted = if node.kind == SpanKind::Consumer {
             Counted::Here
         } else {
-            // What the call itself was paired with when it was settled; a second server span under one client span
-            // (a proxy's own retry) is work that no client span stands for.
+            // What the call itself was paired with when it was settled; another server span under the same client span is
+            // work that no client span stands for: of the same service, it is an attempt that a proxy made by itself.
             match self.pair_of(call_id, call.window.min(self.window)) {
+                Some((pair, other)) if pair != id && other.service == node.service => Counted::Again,
                 Some((pair, _)) if pair != id => Counted::Here,
                 _ => Counted::ByCaller,
             }
         };
         let at = self.count_callee(node, call.service, enclosing.operation, counted);
         let count = node.weight.count();
+        if node.kind == SpanKind::Consumer {
+            self.take_message(node, call, at);
+        } else if !call.failed() && node.duration_ns() <= call.duration_ns() {
+            // An answer lies within the call by one clock; where it does not, there are two.
+            let ahead_ns = node.end_ns.saturating_sub(call.end_ns);
+            let behind_ns = call.start_ns.saturating_sub(node.start_ns);
+            if ahead_ns | behind_ns > 0 {
+                self.open.edges.row(at).skew(ahead_ns, behind_ns);
+            }
+        }
         if self.is_wasted(node, call) {
             self.open.edges.row(at).wasted += count;
             if let Some(row) = self.service_row(node, key) {
                 self.open.services.row(row).waste(count);
             }
         }
+        if counted == Counted::ByCaller
+            && self.is_lost(node, call)
+            && let Some(row) = self.service_row(node, key)
+        {
+            self.open.services.row(row).lose(count);
+        }
         if enclosing.outside && !node.flags.has(SpanFlags::LINKED) {
             self.enter(id, node, key);
+        }
+    }
+
+    /// How long the message lay in the queue, and who takes what is sent there.
+    fn take_message(&mut self, node: &Node, call: &Node, at: u32) {
+        let row = self.open.edges.row(at);
+        if is_timed(node) {
+            let queued_us = node.start_ns.saturating_sub(call.end_ns) / 1000;
+            row.gap.record(queued_us, node.weight.count(), &mut self.shared.pool);
+        }
+        let via = (call.peer, call.operation);
+        if row.via != via {
+            row.via = via;
+            self.open.learn(Route {
+                peer: call.peer,
+                caller: call.service,
+                client_operation: call.operation,
+                callee: node.service,
+                callee_operation: node.operation,
+            });
         }
     }
 
@@ -76,7 +113,17 @@ impl Settler<'_> {
         node.kind == SpanKind::Server
             && is_timed(node)
             && (node.duration_ns() > call.duration_ns() + ROUNDING_NS
-                || node.end_ns > call.end_ns + self.config.wasted_slack_ns)
+                // A caller that was answered cannot have been answered before the end: then a clock is wrong.
+                || call.failed() && node.end_ns > call.end_ns + self.config.wasted_slack_ns)
+    }
+
+    /// Was the answer lost? Then the caller gave up although the server had answered well and in time: what nobody but the
+    /// two of them together can see (Huang et al., HotOS '17: gray failure is differential observability).
+    fn is_lost(&self, node: &Node, call: &Node) -> bool {
+        node.kind == SpanKind::Server
+            && node.outcome() == Outcome::Ok
+            && matches!(call.outcome(), Outcome::Failed(Failure::Timeout | Failure::Unavailable))
+            && !self.is_wasted(node, call)
     }
 
     /// The server's facts of an edge; the call itself too where no client span counts it. Gives the row's place.
@@ -86,12 +133,12 @@ impl Settler<'_> {
         let count = node.weight.count();
         let at = self.open.edge(key, count.0, self.shared);
         let row = self.open.edges.row(at);
-        if counted == Counted::Here {
+        if counted != Counted::ByCaller {
             row.call(Called {
                 trace: node.trace(),
                 weight: node.weight,
                 outcome: node.outcome(),
-                attempt: if node.attempt > 1 { Attempt::Retry } else { Attempt::First },
+                attempt: if node.attempt > 1 || counted == Counted::Again { Attempt::Retry } else { Attempt::First },
                 criticality: node.criticality,
                 duration_us: node.duration_us(),
                 timeout_ms: 0,
@@ -128,4 +175,6 @@ enum Counted {
     ByCaller,
     /// Nobody else: this server or consumer span stands for it.
     Here,
+    /// The same, and it is a further attempt of a call that is counted already.
+    Again,
 }

@@ -1,9 +1,12 @@
 //! A client or producer span is settled: the caller's facts of a call, counted at the client's own end.
 
-use super::{Settler, is_timed};
-use crate::rows::{Called, Route};
+use super::{CHILDREN_MAX, Settler, is_timed};
+use crate::rows::{Attempt, Called, Route};
 use crate::store::{Node, NodeId};
 use model::{EdgeKey, EdgeKind, Failure, NameId, Outcome, SpanFlags, SpanKind};
+
+/// Attempts of a proxy that are counted beside the call that they belong to.
+const TRIES_MAX: usize = 8;
 
 impl Settler<'_> {
     #[inline]
@@ -57,6 +60,10 @@ impl Settler<'_> {
                 row.gave_up(duration_us);
             }
         }
+        if self.store.get(call.pair).is_some_and(Node::is_proxy) {
+            self.count_lost_tries(id, call, server.is_some(), at);
+        }
+        let row = self.open.edges.row(at);
         match server {
             None if matches!(kind, EdgeKind::External | EdgeKind::Unresolved) => row.unpaired += count,
             None => {}
@@ -78,6 +85,51 @@ impl Settler<'_> {
                 }
             }
         }
+    }
+
+    /// Attempts of a proxy that reached nobody (no connection, no healthy host): further attempts of the call. Where none
+    /// did, the call itself stands for one of them.
+    #[cold]
+    fn count_lost_tries(&mut self, id: NodeId, call: &Node, answered: bool, at: u32) {
+        let store = self.store;
+        let mut lost = [NodeId::NONE; TRIES_MAX];
+        let tries = self.lost_tries(id, &mut lost);
+        for next in lost.iter().take(tries).skip(usize::from(!answered)) {
+            let Some(proxy) = store.get(*next) else { continue };
+            self.open.edges.row(at).call(Called {
+                trace: call.trace(),
+                weight: call.weight,
+                outcome: proxy.outcome(),
+                attempt: Attempt::Retry,
+                criticality: call.criticality,
+                duration_us: proxy.duration_us(),
+                timeout_ms: 0,
+                biased: call.flags.has(SpanFlags::BIASED),
+            });
+        }
+    }
+
+    /// The proxies' client spans behind a call that failed and led nowhere; says how many.
+    fn lost_tries(&mut self, id: NodeId, lost: &mut [NodeId; TRIES_MAX]) -> usize {
+        let mut stack = std::mem::take(&mut self.scratch.stack);
+        stack.clear();
+        stack.push(id);
+        let (mut budget, mut tries) = (CHILDREN_MAX, 0);
+        while let (Some(hop), true) = (stack.pop(), budget > 0) {
+            for (next, proxy) in self.children(hop, self.window).filter(|(_, child)| child.is_proxy()) {
+                budget = budget.saturating_sub(1);
+                if self.children(next, self.window).next().is_some() {
+                    stack.push(next);
+                } else if proxy.kind == SpanKind::Client && proxy.failed() && tries < TRIES_MAX {
+                    lost[tries] = next;
+                    tries += 1;
+                }
+            }
+        }
+        self.scratch.stack = stack;
+        let store = self.store;
+        lost[..tries].sort_unstable_by_key(|id| store.get(*id).map(Node::order));
+        tries
     }
 
     /// A message that a consumer has taken is counted with the consumer's end; the producer adds what sending it took.

@@ -12,7 +12,7 @@ mod retry;
 
 use crate::ShardConfig;
 use crate::rows::{Admissions, Deferred, Open};
-use crate::store::{Node, NodeId, State, Store};
+use crate::store::{Node, NodeId, Order, State, Store};
 use model::{SpanFlags, SpanKind};
 
 /// Hops that are followed towards a root.
@@ -43,7 +43,9 @@ pub(crate) struct Settler<'a> {
 
 /// Must a span be settled when its window closes?
 pub(crate) fn settles(node: &Node) -> bool {
-    let internal = node.kind == SpanKind::Internal && !node.state.has(State::ROOT);
+    // Without a parent an internal span is a request of its own, unless it only polls a broker.
+    let poll = node.flags.has(SpanFlags::MESSAGING);
+    let internal = node.kind == SpanKind::Internal && (poll || !node.state.has(State::ROOT));
     node.state.has(State::FILLED) && !node.state.has(State::PAIR_ONLY) && !node.is_proxy() && !internal
 }
 
@@ -100,29 +102,47 @@ impl Settler<'_> {
         self.store.get(id).map(|node| (id, node))
     }
 
-    /// The receiving half of a call as far as it counts by the end of `window`, behind any proxies.
+    /// The receiving half of a call as far as it counts by the end of `window`, behind any proxies. Where a proxy has tried
+    /// more than once it is the last attempt: that one answered.
     #[inline]
     fn pair_of(&self, id: NodeId, window: u64) -> Option<(NodeId, &Node)> {
-        let mut at = id;
-        for _ in 0..HOPS_MAX {
-            let (next, node) = self.candidate(at, window)?;
-            if !node.is_proxy() {
-                return Some((next, node));
-            }
-            at = next;
-        }
-        None
-    }
-
-    #[inline]
-    fn candidate(&self, id: NodeId, window: u64) -> Option<(NodeId, &Node)> {
         let node = self.store.get(id)?;
         if !node.state.has(State::MANY) {
-            return self.seen_by(node.pair, window).map(|pair| (node.pair, pair));
+            let pair = self.seen_by(node.pair, window)?;
+            if !pair.is_proxy() {
+                return Some((node.pair, pair));
+            }
         }
-        self.children(id, window)
-            .filter(|(_, child)| child.receives() || child.is_proxy())
-            .min_by_key(|(_, child)| child.order())
+        self.behind(id, window, &mut { CHILDREN_MAX })
+    }
+
+    /// The same, through proxies and past those that lead nowhere; what a proxy mirrors to another service is no answer.
+    #[cold]
+    fn behind(&self, id: NodeId, window: u64, budget: &mut usize) -> Option<(NodeId, &Node)> {
+        *budget = budget.checked_sub(1)?;
+        let first = self.received(id, window, budget).min_by_key(|(order, _)| *order)?.1.1.service;
+        let answers = self.received(id, window, budget).filter(|(_, (_, node))| node.service == first);
+        answers.max_by_key(|(order, _)| *order).map(|(_, received)| received)
+    }
+
+    /// What was received of a call or of a proxy's hop, with the order of the attempts.
+    fn received<'s, 'b>(
+        &'s self,
+        id: NodeId,
+        window: u64,
+        budget: &'b mut usize,
+    ) -> impl Iterator<Item = (Order, (NodeId, &'s Node))> + use<'s, 'b> {
+        // A half under the same id may be no child in the list.
+        let pair = self.store.get(id).map_or(NodeId::NONE, |node| node.pair);
+        let pair = self.seen_by(pair, window).map(|node| (pair, node));
+        self.children(id, window).chain(pair).filter_map(move |(next, child)| {
+            let received = match child.is_proxy() {
+                true => self.behind(next, window, budget)?,
+                false if child.receives() => (next, child),
+                false => return None,
+            };
+            Some((child.order(), received))
+        })
     }
 }
 

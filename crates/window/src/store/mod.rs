@@ -6,7 +6,7 @@ mod index;
 mod node;
 mod pool;
 
-pub(crate) use node::{Node, NodeId, State};
+pub(crate) use node::{Node, NodeId, Order, State};
 
 use index::{Found, Index};
 use model::{Span, SpanFlags, SpanId, SpanKind, TraceId};

@@ -15,6 +15,9 @@ impl NodeId {
     }
 }
 
+/// See [`Node::order`].
+pub(crate) type Order = (u64, u64, NameId, NameId, u8);
+
 /// One-bit states of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State(u8);
@@ -182,7 +185,7 @@ impl Node {
     }
 
     /// A total order among the children of one span that does not depend on the order of arrival.
-    pub(crate) fn order(&self) -> (u64, u64, NameId, NameId, u8) {
+    pub(crate) fn order(&self) -> Order {
         (self.start_ns, self.end_ns, self.service, self.operation, self.outcome)
     }
 }

@@ -134,6 +134,8 @@ pub(super) fn edge(windows: &[Window], caller: &str, callee: &str) -> EdgeRow {
         sum.gap.merge(&row.gap);
         sum.timeout_us = sum.timeout_us.max(row.timeout_us);
         sum.biased |= row.biased;
+        sum.ahead_us = sum.ahead_us.max(row.ahead_us);
+        sum.behind_us = sum.behind_us.max(row.behind_us);
         sum.exemplars.extend(&row.exemplars);
     }
     sum
@@ -149,6 +151,7 @@ pub(super) fn service(windows: &[Window], name: &str) -> ServiceRow {
         sum.entries += row.entries;
         sum.failures.iter_mut().zip(row.failures).for_each(|(sum, more)| *sum += more);
         sum.wasted += row.wasted;
+        sum.lost += row.lost;
         sum.busy_us += row.busy_us;
         sum.duration.merge(&row.duration);
         sum.exclusive.merge(&row.exclusive);

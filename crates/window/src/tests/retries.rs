@@ -110,6 +110,20 @@ fn a_server_that_outlasts_its_client_wastes_work() {
 }
 
 #[test]
+fn an_answer_that_never_arrives_is_lost_and_not_wasted() {
+    let lost = |text: &str| (service(&windows(text), "cart").lost, service(&windows(text), "cart").wasted);
+    let gray = "1 - client web  get  0..1250 timeout
+         2 1 server cart read 10..40";
+    assert_eq!(lost(gray), (n(1), n(0)), "although its client's span ends a window later");
+    let failed = "1 - client web  get  0..250 timeout
+         2 1 server cart read 10..40 error";
+    assert_eq!(lost(failed), (n(0), n(0)), "it says itself that it failed");
+    let late = "1 - client web  get  0..250 timeout
+         2 1 server cart read 10..900";
+    assert_eq!(lost(late), (n(0), n(1)));
+}
+
+#[test]
 fn a_server_half_that_ends_later_leaves_a_censored_call_and_counts_its_own_facts_then() {
     let seen = windows(
         "trace 1

@@ -108,3 +108,19 @@ fn what_lies_absurdly_far_ahead_is_refused_before_it_crowds_out_the_rest() {
     assert_eq!(parts[0].window().spans, 1);
     assert_eq!(shard.counters().future, 96);
 }
+
+#[test]
+fn a_clock_that_is_ahead_makes_no_wasted_work_of_an_answer_that_arrived() {
+    let seen = windows(
+        "1 - server web  home 0..100
+         2 1 client web  get  10..60
+         3 2 server cart read 1020..1050",
+    );
+    let row = edge(&seen, "web", "cart");
+    assert_eq!((row.wasted, service(&seen, "cart").wasted), (n(0), n(0)));
+    assert_eq!(
+        (row.ahead_us, row.behind_us),
+        (990_000, 0),
+        "by so much at least: it was back 10 ms later at the latest"
+    );
+}

@@ -86,7 +86,8 @@ impl Guard {
         self.callees.obey(in_force, now_ms);
         let server = |force: &&InForce| {
             let knob = force.setting.knob();
-            force.target.caller.is_none() && matches!(knob, Knob::Admission | Knob::QueueBound | Knob::Concurrency)
+            force.target.caller.is_none()
+                && matches!(knob, Knob::Admission | Knob::QueueBound | Knob::Concurrency | Knob::Route)
         };
         let commanded = in_force.iter().filter(server).map(|force| Commanded {
             operation: force.target.operation.as_deref().map(NameId::of),
@@ -111,6 +112,11 @@ impl Guard {
             && table.queue_bound_ms == UNBOUNDED_MS
             && table.in_flight_max == [u32::MAX; LEVELS];
         self.door = if normal && !self.own_limit { Door::Open } else { Door::Watched };
+    }
+
+    /// The share of its usual traffic that it is to be given, in 1/1000.
+    pub(super) fn takes_permille(&self) -> u16 {
+        self.table.takes_permille
     }
 
     /// The queue's bound in milliseconds of work, if there is one.

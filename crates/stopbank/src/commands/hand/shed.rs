@@ -72,7 +72,8 @@ fn tell(arguments: &Shed, graph: &GraphView, blast: &Blast, format: Format) -> R
         format!("as seen with {:.0} % of the telemetry complete", graph.coverage * 100.0),
     ];
     lines.into_iter().chain(flows).chain(sums).try_for_each(|line| print::line(&line))?;
-    if target.version.is_some() || target.zone.is_some() || target.share_percent.is_some() {
+    if target.version.is_some() || target.zone.is_some() || target.instance.is_some() || target.share_percent.is_some()
+    {
         remark("the numbers are of the whole service; the target names a part of its instances")?;
     }
     Ok(())

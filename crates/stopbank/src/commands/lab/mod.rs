@@ -1,6 +1,7 @@
 //! `stopbank lab`: policies on a simulated fleet.
 
 mod board;
+mod lenses;
 mod one;
 mod suite;
 
@@ -14,6 +15,7 @@ pub(super) fn run(arguments: &Lab, format: Format) -> Result<(), Failure> {
     match &arguments.what {
         LabCommand::Run(arguments) => one::run(arguments, format),
         LabCommand::Suite(arguments) => suite::run(arguments, format),
+        LabCommand::Lenses(arguments) => lenses::run(arguments, format),
     }
 }
 

@@ -7,11 +7,14 @@ use super::shape::Shape;
 use crate::Oddity;
 use crate::read::draft::{Slots, Val, whole};
 use crate::read::key::{Key, key};
+use crate::reduce::scope_attribute;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// An attribute of a span or a resource.
 pub(super) struct OfSpan;
+/// An attribute of an instrumentation scope: only its presence is read.
+pub(super) struct OfScope;
 /// An attribute of an event: only exceptions' are read.
 pub(super) struct OfEvent;
 
@@ -47,6 +50,22 @@ impl Shape for OfSpan {
             }
         }
         Ok(())
+    }
+}
+
+impl Shape for OfScope {
+    const EXPECTED: &str = OfSpan::EXPECTED;
+
+    fn field<'de, A: MapAccess<'de>>(walk: &mut Walk<'_, '_, 'de>, field: Field, map: &mut A) -> Result<(), A::Error> {
+        match field {
+            Field::Key => {
+                if let AttributeKey::Known(key) = map.next_value_seed(KeyText)? {
+                    walk.scope_marks = walk.scope_marks.with(scope_attribute(key));
+                }
+                Ok(())
+            }
+            _ => map.next_value::<IgnoredAny>().map(|_| ()),
+        }
     }
 }
 

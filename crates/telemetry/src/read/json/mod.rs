@@ -10,10 +10,13 @@ mod shape;
 mod span;
 
 use super::draft::Slots;
+use super::key::Key;
 use super::resource::{Resource, resource};
 use super::sink::Sink;
 use crate::PoisonReason;
+use crate::reduce::scope_name;
 use field::Field;
+use model::SpanFlags;
 use serde::de::{Error, IgnoredAny, MapAccess};
 use serde_json::Deserializer;
 use shape::{List, Object, Shape};
@@ -41,7 +44,8 @@ struct Walk<'s, 'r, 'de> {
     link: super::draft::Link,
     /// The length of the sink's spans when this scope began.
     scope_starts: usize,
-    scope_is_proxy: bool,
+    /// What this scope says of all its spans.
+    scope_marks: SpanFlags,
     reason: Option<PoisonReason>,
 }
 
@@ -88,7 +92,7 @@ impl<'s, 'r, 'de> Walk<'s, 'r, 'de> {
             value: None,
             link: Default::default(),
             scope_starts: 0,
-            scope_is_proxy: false,
+            scope_marks: SpanFlags::default(),
             reason: None,
         }
     }
@@ -205,15 +209,13 @@ impl Shape for ScopeSpans {
 
     fn begin<E: Error>(walk: &mut Walk<'_, '_, '_>) -> Result<(), E> {
         walk.scope_starts = walk.sink.spans.len();
-        walk.scope_is_proxy = false;
+        walk.scope_marks = SpanFlags::default();
         Ok(())
     }
 
     // The scope may stand after its spans.
     fn end<E: Error>(walk: &mut Walk<'_, '_, '_>) -> Result<(), E> {
-        if walk.scope_is_proxy {
-            walk.sink.mark_proxy(walk.scope_starts);
-        }
+        walk.sink.mark(walk.scope_starts, walk.scope_marks);
         Ok(())
     }
 
@@ -229,19 +231,30 @@ impl Shape for ScopeSpans {
 impl Shape for Scope {
     const EXPECTED: &str = "a scope";
 
+    fn begin<E: Error>(walk: &mut Walk<'_, '_, '_>) -> Result<(), E> {
+        walk.slots.clear();
+        walk.attributes = 0;
+        Ok(())
+    }
+
     fn field<'de, A: MapAccess<'de>>(walk: &mut Walk<'_, '_, 'de>, field: Field, map: &mut A) -> Result<(), A::Error> {
         match field {
             Field::Name => {
-                walk.slots.clear();
                 if let Some(value) = map.next_value_seed(scalar::Scalar(&mut walk.slots.unescaped))? {
-                    walk.slots.put(super::key::Key::SpanName, value);
-                    let name = walk.slots.text(super::key::Key::SpanName);
-                    walk.scope_is_proxy = name.is_some_and(crate::reduce::names_a_proxy);
+                    walk.slots.put(Key::SpanName, value);
                 }
                 Ok(())
             }
+            Field::Attributes => map.next_value_seed(List::<attribute::OfScope>::of(walk)),
             _ => map.next_value::<IgnoredAny>().map(|_| ()),
         }
+    }
+
+    fn end<E: Error>(walk: &mut Walk<'_, '_, '_>) -> Result<(), E> {
+        if let Some(name) = walk.slots.text(Key::SpanName) {
+            walk.scope_marks = walk.scope_marks.with(scope_name(name));
+        }
+        Ok(())
     }
 }
 
