@@ -7,7 +7,8 @@
 use super::draft::{Draft, Link, Slots, Val};
 use super::key::{Key, key};
 use super::sink::Sink;
-use crate::reduce::names_a_proxy;
+use crate::reduce::scope_name;
+use model::SpanFlags;
 
 const STATUS_OK: i32 = 1;
 const STATUS_ERROR: i32 = 2;
@@ -15,7 +16,8 @@ const STATUS_ERROR: i32 = 2;
 /// What tags have said that no attribute holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tags {
-    pub(crate) is_proxy: bool,
+    /// What the scope says of the span.
+    pub(crate) marks: SpanFlags,
     /// Tags met, for the budget.
     met: usize,
 }
@@ -52,7 +54,7 @@ impl Tags {
             b"otel.status_code" if said.eq_ignore_ascii_case(b"OK") => draft.status = STATUS_OK,
             b"otel.status_description" if !said.is_empty() => slots.put(Key::StatusMessage, value),
             b"w3c.tracestate" if !said.is_empty() => slots.put(Key::TraceState, value),
-            b"otel.scope.name" | b"otel.library.name" => self.is_proxy |= names_a_proxy(said),
+            b"otel.scope.name" | b"otel.library.name" => self.marks = self.marks.with(scope_name(said)),
             b"error" if error == ErrorTag::Message => {
                 if !said.eq_ignore_ascii_case(b"false") {
                     draft.status = STATUS_ERROR;

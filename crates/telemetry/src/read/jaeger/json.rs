@@ -235,9 +235,7 @@ fn take<'a>(
         Ok(())
     });
     let Ok(()) = finished;
-    if tags.is_proxy {
-        sink.mark_proxy(start);
-    }
+    sink.mark(start, tags.marks);
     Ok(())
 }
 

@@ -109,9 +109,7 @@ fn span<'a>(
     draft.end_ns = if start_ns == 0 { 0 } else { start_ns.saturating_add(duration_ns) };
     let first = sink.spans.len();
     sink.finish(&draft, slots, &resource, |slots| exceptions(whole, slots))?;
-    if tags.is_proxy {
-        sink.mark_proxy(first);
-    }
+    sink.mark(first, tags.marks);
     Ok(())
 }
 

@@ -103,9 +103,7 @@ fn finish<'a, E>(
     let resource = resource(slots, &sink.config.identity, sink.work);
     let first = sink.spans.len();
     sink.finish(draft, slots, &resource, exceptions)?;
-    if tags.is_proxy {
-        sink.mark_proxy(first);
-    }
+    sink.mark(first, tags.marks);
     Ok(())
 }
 
