@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 const BEHIND_MAX: usize = 256;
 
 /// Something happened.
+#[allow(clippy::large_enum_variant, reason = "events are rare and taken one by one")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A breaker changed its phase.
