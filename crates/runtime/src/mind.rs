@@ -194,7 +194,8 @@ impl Mind {
     /// Everything that is still held.
     pub(crate) fn last(&mut self) -> Thought {
         self.published = None;
-        self.publish();
+        self.publish_control();
+        self.publish_picture();
         if self.held.entries.is_empty() { Thought::Nothing } else { self.draft() }
     }
 
@@ -268,7 +269,7 @@ impl Mind {
         counters.rows_folded.add(window.folded);
     }
 
-    /// The draft under way is in the log: now others may see it.
+    /// The draft under way is in the log: now others may see what came of it.
     pub(crate) fn acknowledged(&mut self, committed: &Committed) {
         let UnderWay { draft, polled_at, window_end_ms } = std::mem::take(&mut self.under_way);
         let Some(draft) = draft else { return };
@@ -288,8 +289,16 @@ impl Mind {
         let counters = &self.seed.state.counters;
         counters.commits.add(1);
         counters.journal_records.add(draft.entries.len() as u64);
-        self.snapshot(&draft, committed);
-        self.publish();
+        self.since.entries += draft.entries.len();
+        self.since.windows += draft.entries.iter().map(|entry| u32::from(entry.kind == "window")).sum::<u32>();
+        self.seed.journal_index += draft.entries.len() as u64;
+        self.publish_control();
+    }
+
+    /// What takes longer, after whoever waits for the acknowledgement has been told: a snapshot, and the graph for readers.
+    pub(crate) fn catch_up(&mut self, committed: &Committed) {
+        self.snapshot(committed);
+        self.publish_picture();
     }
 
     /// An order's effects are acknowledged.
@@ -321,11 +330,8 @@ impl Mind {
 
     /// Takes a snapshot if one is due and the keeper has room for it. Nothing is held while a draft is under way, so the
     /// engine's state is the acknowledged one.
-    fn snapshot(&mut self, draft: &Draft, committed: &Committed) {
-        self.seed.journal_index += draft.entries.len() as u64;
+    fn snapshot(&mut self, committed: &Committed) {
         self.seed.state.journal_index.store(self.seed.journal_index, Ordering::Relaxed);
-        self.since.entries += draft.entries.len();
-        self.since.windows += draft.entries.iter().map(|entry| u32::from(entry.kind == "window")).sum::<u32>();
         let Since { snapshot, windows, entries } = self.since;
         let due = !snapshot || windows >= self.seed.snapshot_every_windows || entries >= SNAPSHOT_EVERY_ENTRIES;
         let desk = &self.seed.desk;
@@ -340,11 +346,15 @@ impl Mind {
         }
     }
 
-    fn publish(&mut self) {
+    fn publish_control(&mut self) {
         let (state, engine) = (&self.seed.state, &self.seed.engine);
         state.autonomy.set(Autonomy { mode: engine.mode(), disarmed_by: engine.disarmed_by().map(str::to_owned) });
         self.standing.retain(|_, standing| standing.expires_ms > self.now_ms);
         state.commands.set(self.standing.values().cloned().collect());
+    }
+
+    fn publish_picture(&mut self) {
+        let (state, engine) = (&self.seed.state, &self.seed.engine);
         if self.published.is_some_and(|at| at.elapsed() < PUBLISH_EVERY) {
             return;
         }

@@ -106,6 +106,7 @@ impl EngineActor {
                     let _ = waiting.received.map(|received| self.mind.order_done(received.elapsed()));
                     let _ = waiting.done.map(|done| done.send(()));
                 }
+                self.mind.catch_up(&committed);
                 self.after(ctx);
             }
             Err(why) => self.fail(ctx, &why),

@@ -116,6 +116,11 @@ impl Ledger {
         }
     }
 
+    /// The next record to read of every partition of which any was read.
+    pub(crate) fn next(&self) -> impl Iterator<Item = (PartitionId, i64)> + '_ {
+        self.tracks.iter().filter_map(|(partition, track)| Some((*partition, track.reached?)))
+    }
+
     /// The span at `at` was late: it counts in the window that holds its partition's watermark.
     pub(crate) fn late(&mut self, partition: PartitionId, at: Frontier, watermark_ns: u64) {
         let end_ns = (watermark_ns / self.width_ns + 1).saturating_mul(self.width_ns);

@@ -193,6 +193,11 @@ impl Intake {
         self.ledger.behind().collect()
     }
 
+    /// The next record to read of every partition of which any was read.
+    pub(crate) fn next(&self) -> impl Iterator<Item = (PartitionId, i64)> + '_ {
+        self.ledger.next()
+    }
+
     /// Every change of a grace since the last call, as inputs.
     pub(crate) fn grace_changes(&mut self) -> Vec<Input> {
         let change = |change: window::GraceChange| Input::GraceChanged {

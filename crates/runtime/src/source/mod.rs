@@ -84,6 +84,12 @@ fn partition_id(state: &PartitionState) -> PartitionId {
     PartitionId { topic: state.topic_index, partition: state.partition.partition }
 }
 
+/// Does no record before `until` of a partition come any more? So it is with partitions that are not read, too.
+fn is_past(partitions: &[PartitionState], id: PartitionId, until: i64) -> bool {
+    let own = partitions.iter().find(|state| partition_id(state) == id);
+    own.is_none_or(|state| state.at_end || state.next_offset >= until)
+}
+
 impl SourceThread {
     fn connect(seed: &mut SourceSeed) -> Result<SourceThread, String> {
         let (config, state) = (seed.config.clone(), seed.state.clone());
@@ -123,15 +129,22 @@ impl SourceThread {
     }
 
     fn work(mut self) -> Result<(), String> {
+        let ended = self.turns();
+        self.suspects.source_ended(self.intake.next());
+        ended?.map_or(Ok(()), |drain| self.drain(drain))
+    }
+
+    /// Until it is stopped, or asked to drain.
+    fn turns(&mut self) -> Result<Option<Drain>, String> {
         while !self.stop.load(Ordering::Relaxed) {
             self.state.progress.source_came_round();
             match self.signals.wanted() {
                 Drain::None => self.turn()?,
-                Drain::Forced => return Ok(()),
-                drain => return self.drain(drain),
+                Drain::Forced => return Ok(None),
+                drain => return Ok(Some(drain)),
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// One turn of the loop: hand over, read, hand over.
@@ -159,6 +172,8 @@ impl SourceThread {
         }
         if careful {
             self.offer_alone(origin);
+            self.suspects
+                .passed(|of, unread| origin.is_some_and(|(partition, at)| of == partition && at + 1 >= unread));
         }
         polled.events.into_iter().for_each(|event| self.happened(event));
         self.note_changes(awake);
@@ -184,10 +199,7 @@ impl SourceThread {
     fn read_again(&mut self) -> bool {
         if !self.read_again {
             let (behind, partitions) = (self.intake.behind(), self.source.partitions());
-            let done = |(id, until): &(PartitionId, i64)| {
-                let own = partitions.iter().find(|state| partition_id(state) == *id);
-                own.is_none_or(|state| state.at_end || state.next_offset >= *until)
-            };
+            let done = |(id, until): &(PartitionId, i64)| is_past(&partitions, *id, *until);
             self.read_again = behind.is_empty() || (!partitions.is_empty() && behind.iter().all(done));
         }
         self.read_again
@@ -300,6 +312,9 @@ impl SourceThread {
         let partitions = self.source.partitions();
         let ends: Vec<(PartitionId, bool)> =
             partitions.iter().map(|state| (partition_id(state), state.at_end)).collect();
+        if self.suspects.careful() && !partitions.is_empty() {
+            self.suspects.passed(|partition, unread| is_past(&partitions, partition, unread));
+        }
         let changes = self.silence.look(&ends, now);
         self.note_changes(changes);
         self.intake.grace_changes().into_iter().for_each(|change| self.note(change));
