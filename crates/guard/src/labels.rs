@@ -17,6 +17,8 @@ pub const TIMEOUT_MS: HeaderName = HeaderName::from_static("stopbank-timeout-ms"
 pub const ATTEMPT: HeaderName = HeaderName::from_static("stopbank-attempt");
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+/// Our members are no longer than this, so that others seldom make the text grow.
+const BAGGAGE_USUAL: usize = 128;
 
 /// A request's labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +113,7 @@ impl Labels {
 
     /// The baggage of others that stands there, and ours.
     fn baggage(&self, headers: &HeaderMap) -> String {
-        let mut all = String::new();
+        let mut all = String::with_capacity(BAGGAGE_USUAL);
         let mut member = |text: std::fmt::Arguments<'_>| {
             let comma = if all.is_empty() { "" } else { "," };
             // writing to a string cannot fail

@@ -188,16 +188,15 @@ fn is_good<R, E>(answer: &Answer<R, E>) -> bool {
 async fn call<S, A, B, R>(
     callee: Callee,
     mut inner: S,
-    first: Request<B>,
+    mut next: Request<B>,
     labels: Labels,
 ) -> Result<Response<R>, ClientError<S::Error>>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone,
     A: Again<B>,
 {
-    let idempotent = Head::of(&first).is_idempotent();
+    let idempotent = Head::of(&next).is_idempotent();
     let mut call = callee.call(labels);
-    let mut next = first;
     loop {
         let attempt = call.attempt().map_err(ClientError::Stopped)?;
         let (wait, now_ms) = (attempt.timeout(), attempt.began_ms());
@@ -222,7 +221,8 @@ where
                         other.call(copy).await
                     })
                 };
-                timeout(wait, race(first, after, second)).await
+                // boxed, or every call would carry the space of two
+                timeout(wait, Box::pin(race(first, after, second))).await
             }
         };
         let result = match result {
