@@ -78,6 +78,28 @@ impl Station {
         command.arg("--key").arg(self.key(role)).output().unwrap()
     }
 
+    /// What a person reads.
+    fn told(&self, arguments: &[&str]) -> String {
+        let mut command = stopbank(arguments);
+        environment(&mut command, self.broker, &self.topics, &self.domain);
+        command.args(["--admin", &format!("127.0.0.1:{}", self.port), "--key"]).arg(self.key("operator"));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
+    /// A guard of the gateway that reports.
+    fn guard(&self) -> guard::Guard {
+        let kafka = guard::KafkaSettings {
+            brokers: self.broker.connection.brokers.clone(),
+            control_topic: self.topics.control.clone(),
+            reports_topic: self.topics.reports.clone(),
+            ..guard::KafkaSettings::default()
+        };
+        let builder = guard::Guard::builder("gateway").instance("gateway-1", "", "").domain(&self.domain).kafka(kafka);
+        let guard = builder.keyring(control::Keyring::new()).start().unwrap();
+        eventually("the guard reports", PATIENCE, || guard.health().heard_ago_ms);
+        guard
+    }
+
     /// The same, and it must be carried out.
     fn ordered(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.order(arguments, "operator");
@@ -117,6 +139,14 @@ fn a_person_previews_sheds_releases_and_disarms_and_a_subscriber_obeys() {
         Tail::connect(&tail).unwrap().read_to_end(Duration::from_secs(20)).unwrap()
     };
     assert!(control().is_empty(), "a preview orders nothing");
+    let guards = station.guard();
+    let heard = station.ordered(&[&shed[..], &["--preview"]].concat()).remove(0);
+    assert_eq!(heard["guards"], serde_json::json!(["gateway-1"]), "whose guard would obey");
+    drop(guards);
+    let text = station.told(&[&shed[..], &["--preview"]].concat());
+    for said in ["gateway: admit CRITICAL and above, for 5m", "  stays   CRITICAL_PLUS", "refuses ", "spares "] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
 
     let unasked = station.order(&shed, "operator");
     assert_eq!(unasked.status.code(), Some(2), "nobody can be asked, so nothing is ordered");
@@ -133,6 +163,8 @@ fn a_person_previews_sheds_releases_and_disarms_and_a_subscriber_obeys() {
     assert_eq!(commands[0]["setting"]["lowest"], "CRITICAL");
     assert!(commands[0]["reason"]["summary"].as_str().unwrap().contains("drill"), "{}", commands[0]);
 
+    let preview = station.told(&["release", "gateway"]);
+    assert!(preview.starts_with("releases gateway: admit CRITICAL and above; ends in "), "{preview}");
     let released = station.ordered(&["release", "gateway", "--yes"]);
     assert_eq!(released[0]["releases"].as_array().unwrap().len(), 1, "{released:?}");
     in_force(&mut stranger, 0);

@@ -1,6 +1,7 @@
 //! What is in force, read from the control topic itself: it needs no running engine.
 
 use super::now_ms;
+use super::words::words;
 use crate::commands::kafka_failure;
 use crate::config::Config;
 use crate::exit::Failure;
@@ -22,18 +23,17 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// In words: what, for how long still, and why.
     pub(super) fn told(&self) -> String {
-        let CommandWire { target, knob, reason, .. } = &self.command;
-        format!("{target}/{}: {} ({})", knob.as_str(), self.setting(), reason.summary)
+        let CommandWire { target, setting, reason, .. } = &self.command;
+        let what = setting.map(words).unwrap_or_default();
+        let left_s = self.expires_ms.saturating_sub(now_ms()).div_ceil(1000);
+        format!("{target}: {what}; ends in {left_s} s unless renewed ({})", reason.summary)
     }
 
     pub(super) fn json(&self) -> Value {
         let CommandWire { id, target, knob, setting, .. } = &self.command;
         json!({"id": id, "target": target, "knob": knob, "setting": setting, "expires_ms": self.expires_ms})
-    }
-
-    fn setting(&self) -> String {
-        serde_json::to_value(self.command.setting).map(|value| value.to_string()).unwrap_or_default()
     }
 }
 

@@ -2,12 +2,14 @@
 //! and tells what the engine made of it.
 
 mod blast;
+mod guards;
 mod in_force;
 mod orders;
 mod release;
 mod shed;
 mod stop;
 mod verdict;
+mod words;
 
 pub(super) use release::release;
 pub(super) use shed::shed;

@@ -24,7 +24,8 @@ pub(in crate::commands) fn release(arguments: &Release, format: Format) -> Resul
     if standing.is_empty() {
         return Ok(());
     }
-    confirm(&arguments.hand, &format!("Release these {}?", standing.len()))?;
+    let question = if standing.len() == 1 { "Release it?" } else { "Release them all?" };
+    confirm(&arguments.hand, question)?;
     let release = |one: in_force::Standing| OrderKind::Release { target: one.command.target, knob: one.command.knob };
     orders::give(&config, &arguments.hand, standing.into_iter().map(release).collect(), format)
 }

@@ -1,13 +1,14 @@
 //! `stopbank shed`: refuses the least important requests of a service, after showing who is hit.
 
 use super::blast::{Blast, blast};
-use super::{configuration, confirm, orders, remark};
+use super::{configuration, confirm, guards, orders, remark};
 use crate::cli::Shed;
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::print::{self, Format};
-use model::{GraphView, OrderKind, Setting, Target};
+use model::{GraphView, Knob, OrderKind, Setting, Target};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Nobody holds a knob for longer.
 const HOLD_MAX_MS: u64 = 86_400_000;
@@ -23,7 +24,12 @@ pub(in crate::commands) fn shed(arguments: &Shed, format: Format) -> Result<(), 
         return Err(Failure::usage("admission is a service's own: name the service, without a caller"));
     }
     match seen(&config, &arguments.target) {
-        Ok(graph) => tell(arguments, &graph, &blast(&graph, &arguments.target, arguments.below), format)?,
+        Ok(graph) => {
+            // whoever has said yes already is in a hurry
+            let guards =
+                if arguments.preview || !arguments.hand.yes { Some(listening(&config, arguments)?) } else { None };
+            tell(arguments, &graph, &blast(&graph, &arguments.target, arguments.below), guards.as_ref(), format)?;
+        }
         Err(failure) if arguments.preview || !arguments.hand.yes => return Err(failure),
         Err(failure) => remark(&format!("who is hit is not known: {failure}"))?,
     }
@@ -50,11 +56,30 @@ fn seen(config: &Config, target: &Target) -> Result<GraphView, Failure> {
     Err(Failure::usage(format!("the live graph knows no service `{}`; it knows {}", target.service, known.join(", "))))
 }
 
-fn tell(arguments: &Shed, graph: &GraphView, blast: &Blast, format: Format) -> Result<(), Failure> {
+/// Whose guards would obey.
+fn listening(config: &Config, arguments: &Shed) -> Result<BTreeSet<String>, Failure> {
+    let guards = guards::listening(config, &arguments.target, Knob::Admission)?;
+    if guards.is_empty() {
+        remark(&format!(
+            "no guard of {} reports: whether anybody there obeys the control topic is not known",
+            arguments.target.service
+        ))?;
+    }
+    Ok(guards)
+}
+
+fn tell(
+    arguments: &Shed,
+    graph: &GraphView,
+    blast: &Blast,
+    guards: Option<&BTreeSet<String>>,
+    format: Format,
+) -> Result<(), Failure> {
     let Shed { target, below, duration, .. } = arguments;
     if format == Format::Json {
         return Ok(print::json(&json!({"type": "preview", "target": target, "below": below,
-            "for_ms": duration.ms(), "at_ms": graph.at_ms, "coverage": graph.coverage, "blast": blast}))?);
+            "for_ms": duration.ms(), "at_ms": graph.at_ms, "coverage": graph.coverage, "blast": blast,
+            "guards": guards}))?);
     }
     let lines = [format!("{target}: admit {} and above, for {duration}", below.as_str())];
     let flows = blast.flows.iter().map(|flow| {
@@ -71,7 +96,12 @@ fn tell(arguments: &Shed, graph: &GraphView, blast: &Blast, format: Format) -> R
         format!("spares {}", if spared.is_empty() { "nobody behind it".to_owned() } else { spared.join(", ") }),
         format!("as seen with {:.0} % of the telemetry complete", graph.coverage * 100.0),
     ];
-    lines.into_iter().chain(flows).chain(sums).try_for_each(|line| print::line(&line))?;
+    let guards = guards.filter(|guards| !guards.is_empty()).map(|guards| {
+        let names: Vec<&str> = guards.iter().take(5).map(String::as_str).collect();
+        let more = if guards.len() > names.len() { ", …" } else { "" };
+        format!("obeyed by {} guards that report: {}{more}", guards.len(), names.join(", "))
+    });
+    lines.into_iter().chain(flows).chain(sums).chain(guards).try_for_each(|line| print::line(&line))?;
     if target.version.is_some() || target.zone.is_some() || target.instance.is_some() || target.share_percent.is_some()
     {
         remark("the numbers are of the whole service; the target names a part of its instances")?;

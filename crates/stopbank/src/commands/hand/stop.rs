@@ -23,10 +23,12 @@ pub(in crate::commands) fn disarm(arguments: &Disarm, format: Format) -> Result<
         }
         Ok(standing) => {
             standing.iter().try_for_each(|one| print::line(&format!("{verb} {}", one.told())))?;
-            print::line(&format!(
-                "{} commands are in force; nothing new is sent until `stopbank arm`",
-                standing.len()
-            ))?;
+            let count = match standing.len() {
+                0 => "nothing is in force".to_owned(),
+                1 => "1 command is in force".to_owned(),
+                count => format!("{count} commands are in force"),
+            };
+            print::line(&format!("{count}; nothing new is sent until `stopbank arm`"))?;
         }
         Err(failure) => remark(&format!("what is in force is not known: {failure}"))?,
     }
