@@ -82,6 +82,7 @@ pub(crate) fn window(config: &Config) -> ShardConfig {
 pub(crate) fn reader(config: &Config) -> ReaderConfig {
     ReaderConfig {
         identity: config.telemetry.identity.clone(),
+        unmarked: telemetry::weight_of_share(config.telemetry.sampled),
         payload_bytes_max: config.telemetry.record_max_kib * 1024,
         operations_per_service_max: config.telemetry.operations_per_service_max,
         ..ReaderConfig::default()

@@ -1,5 +1,6 @@
 //! What a reader may spend on a record, and how it names services.
 
+use model::Weight;
 use serde::{Deserialize, Serialize};
 
 /// How a record is encoded.
@@ -76,6 +77,8 @@ impl Default for Identity {
 pub struct ReaderConfig {
     /// How services are named.
     pub identity: Identity,
+    /// What a span stands for that says nothing of its sampling: for samplers that keep a known share and do not tell.
+    pub unmarked: Weight,
     /// Bytes in one record.
     pub payload_bytes_max: usize,
     /// Spans in one record.
@@ -98,6 +101,7 @@ impl Default for ReaderConfig {
     fn default() -> Self {
         ReaderConfig {
             identity: Identity::default(),
+            unmarked: Weight::ONE,
             payload_bytes_max: 16 << 20,
             spans_max: 100_000,
             resources_max: 10_000,

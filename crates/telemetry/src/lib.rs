@@ -18,3 +18,4 @@ pub use config::{Encoding, Identity, IdentityPart, ReaderConfig};
 pub use facts::{Facts, Oddities, Oddity};
 pub use poison::{Poison, PoisonReason};
 pub use reader::Reader;
+pub use reduce::weight_of_share;

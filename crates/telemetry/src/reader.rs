@@ -19,7 +19,12 @@ pub struct Reader {
 impl Reader {
     /// A reader that has announced no name yet.
     pub fn new(config: ReaderConfig) -> Reader {
-        let work = Work { names: Names::new(&config), buffer: Vec::new(), oddities: Oddities::default() };
+        let work = Work {
+            names: Names::new(&config),
+            unmarked: config.unmarked,
+            buffer: Vec::new(),
+            oddities: Oddities::default(),
+        };
         Reader { config, work, links: Vec::new(), unescaped: Vec::new() }
     }
 

@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{both_ways, flags, read as read_payload, text};
+use common::{both_ways, flags, read as read_payload, read_with, text};
 use model::{Criticality, Failure, Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
 use telemetry::emit::{Attribute, EventOut, ResourceSpans, SpanOut, StatusCode, Value, otlp_json, otlp_proto};
-use telemetry::{Encoding, Facts};
+use telemetry::{Encoding, Facts, ReaderConfig, weight_of_share};
 
 fn str<'a>(key: &'a str, value: &'a str) -> Attribute<'a> {
     (key, Value::Str(value))
@@ -296,6 +296,18 @@ fn a_scope_that_names_the_policy_of_a_tail_sampler_makes_its_spans_biased() {
         assert_eq!(from_proto, from_json);
         let span = from_proto.spans[0];
         assert_eq!((flags(span.flags), span.weight.0), wanted, "{scope_attributes:?}");
+    }
+}
+
+#[test]
+fn a_configured_ratio_weighs_what_says_nothing_of_its_sampling() {
+    let config = ReaderConfig { unmarked: weight_of_share(0.05), ..ReaderConfig::default() };
+    assert_eq!(config.unmarked.0, 20 * 1024);
+    for (trace_state, weight) in [("", 20 * 1024), ("vendor=1", 20 * 1024), ("ot=th:8", 2048)] {
+        let spans = [SpanOut { trace_state, ..span(SpanKind::Server, &[]) }];
+        let request = [ResourceSpans { spans: &spans, ..ResourceSpans::default() }];
+        let facts = read_with(config.clone(), Encoding::Auto, &otlp_proto(&request)).expect("legal protobuf");
+        assert_eq!(facts.spans[0].weight.0, weight, "{trace_state}");
     }
 }
 

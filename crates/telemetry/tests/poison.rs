@@ -3,6 +3,7 @@
 
 mod common;
 
+use model::{SpanId, TraceId};
 use telemetry::emit::{ResourceSpans, SpanOut, Value, otlp_json, otlp_proto};
 use telemetry::{Encoding, Facts, PoisonReason, Reader, ReaderConfig};
 
@@ -128,4 +129,42 @@ fn identity_is_put_together_as_configured() {
         let facts = common::read_with(config, Encoding::Auto, &payload).expect("a good record");
         assert_eq!(common::text(&facts, facts.spans[0].service), wanted);
     }
+}
+
+#[test]
+fn a_heavy_operation_that_comes_late_gets_its_name_and_no_heavy_one_loses_it() {
+    let config = ReaderConfig { operations_per_service_max: 8, ..ReaderConfig::default() };
+    let mut reader = Reader::new(config);
+    let mut names = std::collections::BTreeMap::new();
+    let mut read = |name: &str| {
+        let span = SpanOut { name, trace: TraceId(1), id: SpanId(1), end_ns: 1, ..SpanOut::default() };
+        let mut facts = Facts::default();
+        let request = [ResourceSpans { spans: &[span], ..ResourceSpans::default() }];
+        reader.read(Encoding::Auto, &otlp_proto(&request), &mut facts).expect("legal protobuf");
+        names.extend(facts.names.into_iter().map(|named| (named.id, named.text)));
+        names[&facts.spans[0].operation].clone()
+    };
+    let flood = |at: u64| {
+        let letter = |digit: u32| char::from(b'a' + (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (5 * digit) & 15) as u8);
+        (0..9).map(letter).collect::<String>()
+    };
+    // the first six places go to whoever comes first, and most of those never come again
+    let early = ["first", "second"];
+    for at in 0..3_000 {
+        assert!(early.iter().all(|name| read(name) == *name), "{at}");
+        (0..2).for_each(|_| drop(read(&flood(at))));
+    }
+    let late = "late and heavy";
+    assert_eq!(read(late), "other");
+    let mut since = None;
+    for at in 3_000..6_000 {
+        assert!(early.iter().all(|name| read(name) == *name), "{at}");
+        read(&flood(at));
+        if read(late) == late {
+            since.get_or_insert(at);
+        } else {
+            assert_eq!(since, None, "what it has it keeps");
+        }
+    }
+    assert!(since.is_some_and(|at| at < 3_500), "{since:?}");
 }

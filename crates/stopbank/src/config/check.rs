@@ -25,6 +25,10 @@ pub(super) fn complaints(config: &Config, source: &str, text: &str) -> Vec<Compl
     if config.telemetry.traces_topics.is_empty() {
         complain("traces_topics", "there is no topic to read".into(), "the Collector's default is \"otlp_spans\"");
     }
+    if !(config.telemetry.sampled > 0.0 && config.telemetry.sampled <= 1.0) {
+        let what = format!("a share of {} of the traces", config.telemetry.sampled);
+        complain("sampled", what, "write 1.0 where all traces are kept, 0.05 where one in twenty is");
+    }
     if !is_address(&config.admin.address) {
         let what = format!("`{}` is no host:port", config.admin.address);
         complain("address", what, "write for example \"127.0.0.1:9464\", or port 0 for any free one");

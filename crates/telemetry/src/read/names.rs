@@ -14,6 +14,12 @@ const SERVICES_MAX: usize = 8192;
 /// quarter only those that come a second time, so that names that are all different do not use up the room.
 const DOOR_SHARE: (usize, usize) = (3, 4);
 const DOOR_PLACES: usize = 64;
+/// Past the cap a newcomer takes the place of the lightest operation once it came so often, and twice as often as that one.
+const HEAVY: u32 = 16;
+/// One in so many uses of a known operation is counted, as so many. Odd, so that operations that take turns all are.
+const COUNTED: u32 = 61;
+/// After so many newcomers past the cap everything counts half.
+const HALVED_AFTER: u32 = 4096;
 
 /// How a text becomes an operation's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +35,7 @@ pub(crate) struct Names {
     operations: Recent<NameId>,
     services: Recent<Admitted>,
     pending: Vec<Named>,
+    uses: u32,
     templated: String,
     name_bytes_max: usize,
     operations_max: usize,
@@ -41,15 +48,17 @@ enum Door {
     Open,
     /// Not this time.
     Ajar,
-    /// No more.
+    /// No more, unless it turns out to be a heavy one.
     Shut,
 }
 
-/// The operations of one service.
+/// The operations of one service and those at its door, each with how often it came of late.
 #[derive(Default)]
 struct Admitted {
-    ids: Vec<u64>,
-    door: Vec<u64>,
+    /// Sorted.
+    ids: Vec<(u64, u32)>,
+    door: Vec<(u64, u32)>,
+    turned_away: u32,
 }
 
 impl Names {
@@ -59,6 +68,7 @@ impl Names {
             operations: Recent::new(config.names_max),
             services: Recent::new(SERVICES_MAX),
             pending: Vec::new(),
+            uses: 0,
             templated: String::new(),
             name_bytes_max: config.name_bytes_max.max(8),
             operations_max: config.operations_per_service_max.max(1),
@@ -107,9 +117,23 @@ impl Names {
         let spread = service.0.rotate_left(23) ^ shape as u64;
         let known = stable_hash(text) ^ spread.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         if let Some(id) = self.operations.copied(known) {
+            self.uses = self.uses.wrapping_add(1);
+            if self.uses.is_multiple_of(COUNTED) {
+                self.count(service, id);
+            }
             return id;
         }
         self.new_operation(service, text, shape, known, oddities)
+    }
+
+    /// An operation's id is the hash that it was admitted by.
+    #[cold]
+    fn count(&mut self, service: NameId, id: NameId) {
+        if let Some(all) = self.services.get(service.0)
+            && let Ok(place) = all.ids.binary_search_by_key(&id.0, |known| known.0)
+        {
+            all.ids[place].1 = all.ids[place].1.saturating_add(COUNTED);
+        }
     }
 
     #[cold]
@@ -139,7 +163,8 @@ impl Names {
             Door::Open => self.intern(shown.as_bytes(), oddities),
             Door::Ajar | Door::Shut => self.intern(OTHER.as_bytes(), oddities),
         };
-        if place != Door::Ajar {
+        // What is turned away is weighed again the next time.
+        if place == Door::Open {
             self.operations.insert(known, id);
         }
         self.templated = buffer;
@@ -165,23 +190,58 @@ impl Names {
 
 impl Admitted {
     fn admit(&mut self, operation: u64, max: usize) -> Door {
-        let Err(place) = self.ids.binary_search(&operation) else { return Door::Open };
+        let place = match self.ids.binary_search_by_key(&operation, |known| known.0) {
+            Ok(place) => {
+                self.ids[place].1 = self.ids[place].1.saturating_add(1);
+                return Door::Open;
+            }
+            Err(place) => place,
+        };
         if self.ids.len() >= max {
-            return Door::Shut;
+            return self.displace(operation);
         }
-        if self.ids.len() >= (max * DOOR_SHARE.0 / DOOR_SHARE.1).max(1) && !self.came_before(operation) {
+        if self.ids.len() >= (max * DOOR_SHARE.0 / DOOR_SHARE.1).max(1) && self.came(operation) < 2 {
             return Door::Ajar;
         }
-        self.ids.insert(place, operation);
+        self.ids.insert(place, (operation, 1));
         Door::Open
     }
 
-    fn came_before(&mut self, operation: u64) -> bool {
+    /// How often it came, as far as the door remembers: what comes more often than all others at its place is remembered.
+    fn came(&mut self, operation: u64) -> u32 {
         if self.door.is_empty() {
-            self.door.resize(DOOR_PLACES, 0);
+            self.door.resize(DOOR_PLACES, (0, 0));
         }
         let place = &mut self.door[(operation >> 32) as usize % DOOR_PLACES];
-        std::mem::replace(place, operation) == operation
+        if place.0 == operation {
+            place.1 = place.1.saturating_add(1);
+        } else if place.1 > 1 {
+            place.1 -= 1;
+            return 0;
+        } else {
+            *place = (operation, 1);
+        }
+        place.1
+    }
+
+    /// The lightest makes room for a newcomer that is heavier; heavy ones never do for light ones.
+    fn displace(&mut self, operation: u64) -> Door {
+        self.turned_away += 1;
+        if self.turned_away >= HALVED_AFTER {
+            self.turned_away = 0;
+            self.ids.iter_mut().chain(&mut self.door).for_each(|known| known.1 /= 2);
+        }
+        let came = self.came(operation);
+        let lightest = self.ids.iter().enumerate().min_by_key(|(_, known)| known.1);
+        match lightest.map(|(at, known)| (at, known.1)).filter(|(_, uses)| came >= HEAVY && came / 2 > *uses) {
+            Some((at, _)) => {
+                self.ids.remove(at);
+                let place = self.ids.partition_point(|known| known.0 < operation);
+                self.ids.insert(place, (operation, came));
+                Door::Open
+            }
+            None => Door::Shut,
+        }
     }
 }
 

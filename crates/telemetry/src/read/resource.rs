@@ -22,7 +22,7 @@ pub(crate) struct Resource {
 
 /// Reads a resource's attributes (none at all if it was not there).
 pub(crate) fn resource(slots: &Slots<'_>, identity: &Identity, work: &mut Work) -> Resource {
-    let Work { names, buffer, oddities } = work;
+    let Work { names, buffer, oddities, .. } = work;
     buffer.clear();
     for part in &identity.0 {
         let text = match part {

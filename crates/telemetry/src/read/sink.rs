@@ -10,6 +10,8 @@ use model::{Outcome, Span, SpanFlags, SpanKind, Weight};
 /// What the reduction works with; kept from record to record.
 pub(crate) struct Work {
     pub(crate) names: Names,
+    /// The weight of a span without any mark of a sampler.
+    pub(crate) unmarked: Weight,
     /// For names that are put together.
     pub(crate) buffer: Vec<u8>,
     /// Of the record that is being read.

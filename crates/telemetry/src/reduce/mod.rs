@@ -10,6 +10,7 @@ mod weight;
 pub(crate) use hints::{names_a_proxy, scope_name};
 pub(crate) use outcome::{Verdict, by_words, verdict};
 pub(crate) use template::template;
+pub use weight::of_share as weight_of_share;
 pub(crate) use weight::scope_attribute;
 
 use crate::read::draft::{Draft, Slots, set};
@@ -43,7 +44,7 @@ pub(crate) fn reduce(
         work.oddities.count(Oddity::ParentId);
     }
     let (peer, peer_flags) = peer::peer(kind, slots, work);
-    let (weight, weight_flags) = weight::weight(slots);
+    let (weight, weight_flags) = weight::weight(slots, work.unmarked);
     let long = draft.end_ns - start_ns >= LONG_NS && outcome == Outcome::Ok;
     let long = if long { SpanFlags::STREAMING } else { SpanFlags::default() };
     Span {

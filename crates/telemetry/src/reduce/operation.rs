@@ -27,7 +27,7 @@ const NAMING: u128 = set(&[
 /// `url.template`; else the span's name, templated.
 #[inline]
 pub(crate) fn operation(service: NameId, slots: &Slots<'_>, work: &mut Work) -> NameId {
-    let Work { names, buffer, oddities } = work;
+    let Work { names, buffer, oddities, .. } = work;
     if slots.any(NAMING)
         && let Some((text, shape)) = by_attributes(slots, buffer)
     {

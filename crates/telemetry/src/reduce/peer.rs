@@ -15,7 +15,7 @@ const MESSAGING: u128 = set(&[Key::MessagingSystem, Key::DestinationTemplate, Ke
 /// The peer's name and what kind of peer it is.
 #[inline]
 pub(crate) fn peer(kind: SpanKind, slots: &Slots<'_>, work: &mut Work) -> (NameId, SpanFlags) {
-    let Work { names, buffer, oddities } = work;
+    let Work { names, buffer, oddities, .. } = work;
     match kind {
         SpanKind::Client if slots.any(DATABASE) => {
             (names.intern(database(slots, buffer), oddities), SpanFlags::DATABASE)

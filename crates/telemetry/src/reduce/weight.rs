@@ -25,11 +25,11 @@ const CERTAIN: u64 = 1 << 56;
 /// The span's weight; [`SpanFlags::BIASED`] (and an unknown weight) where the sampler prefers some outcomes or keeps a
 /// rate.
 #[inline]
-pub(crate) fn weight(slots: &Slots<'_>) -> (Weight, SpanFlags) {
+pub(crate) fn weight(slots: &Slots<'_>, unmarked: Weight) -> (Weight, SpanFlags) {
     if !slots.any(SAMPLED) {
-        return (Weight::ONE, SpanFlags::default());
+        return (unmarked, SpanFlags::default());
     }
-    sampled(slots)
+    sampled(slots, unmarked)
 }
 
 /// What an attribute of an instrumentation scope says of its spans' sampling: there the Collector's tail sampler writes
@@ -38,7 +38,7 @@ pub(crate) fn scope_attribute(key: Key) -> SpanFlags {
     if set(&[key]) & TAIL != 0 { SpanFlags::BIASED } else { SpanFlags::default() }
 }
 
-fn sampled(slots: &Slots<'_>) -> (Weight, SpanFlags) {
+fn sampled(slots: &Slots<'_>, unmarked: Weight) -> (Weight, SpanFlags) {
     let biased = (Weight::UNKNOWN, SpanFlags::BIASED);
     if slots.any(TAIL) {
         return biased;
@@ -63,7 +63,9 @@ fn sampled(slots: &Slots<'_>) -> (Weight, SpanFlags) {
             (slots.number(Key::SamplerParam).map_or(Weight::UNKNOWN, of_share), SpanFlags::default())
         }
         Some(b"ratelimiting" | b"lowerbound") => biased,
-        _ => (Weight::ONE, SpanFlags::default()),
+        Some(_) => (Weight::ONE, SpanFlags::default()),
+        // A vendor's `tracestate` that says nothing of a probability.
+        None => (unmarked, SpanFlags::default()),
     }
 }
 
@@ -98,8 +100,8 @@ fn by_threshold(threshold: u64) -> Weight {
     Weight(u32::try_from(weight).unwrap_or(u32::MAX))
 }
 
-/// A share that was kept, 0..1.
-fn of_share(share: f64) -> Weight {
+/// The weight of a span of which this share was kept, 0..1.
+pub fn of_share(share: f64) -> Weight {
     let weight = 1024.0 / share;
     if share > 0.0 && share <= 1.0 && weight < f64::from(u32::MAX) {
         // Positive and in range, so the cast only rounds.

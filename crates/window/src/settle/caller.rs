@@ -12,13 +12,13 @@ impl Settler<'_> {
     #[inline]
     pub(super) fn settle_caller(&mut self, id: NodeId, call: &Node) {
         let store = self.store;
-        let pair = self.pair_of(id, self.window).map(|(pair, _)| pair);
-        let pair = pair.and_then(|pair| store.get(pair));
+        let pair_id = self.pair_of(id, self.window).map_or(NodeId::NONE, |(pair, _)| pair);
+        let pair = if pair_id.is_some() { store.get(pair_id) } else { None };
         match pair {
             Some(consumer) if consumer.kind == SpanKind::Consumer => self.count_producer(call, consumer),
-            Some(server) => self.count_call(id, call, Some(server)),
+            Some(server) => self.count_call(id, call, pair_id, Some(server)),
             None if self.is_wrapper(id, call) => {}
-            None => self.count_call(id, call, None),
+            None => self.count_call(id, call, NodeId::NONE, None),
         }
     }
 
@@ -32,7 +32,7 @@ impl Settler<'_> {
                 .any(|(_, child)| child.kind == SpanKind::Client && child.service == call.service && !child.is_proxy())
     }
 
-    fn count_call(&mut self, id: NodeId, call: &Node, server: Option<&Node>) {
+    fn count_call(&mut self, id: NodeId, call: &Node, server_id: NodeId, server: Option<&Node>) {
         let attempt = self.attempt(id, call);
         let caller_operation = self.enclosing(call).operation;
         let (callee, callee_operation, kind) = match server {
@@ -60,7 +60,8 @@ impl Settler<'_> {
                 row.gave_up(duration_us);
             }
         }
-        if self.store.get(call.pair).is_some_and(Node::is_proxy) {
+        // Where the first that was seen below the call is not its other half, there are hops in between.
+        if call.pair != server_id && self.store.get(call.pair).is_some_and(Node::is_proxy) {
             self.count_lost_tries(id, call, server.is_some(), at);
         }
         let row = self.open.edges.row(at);
