@@ -24,6 +24,8 @@ const TIMES_PEERS: f64 = 3.0;
 const Z_MIN: f64 = 5.0;
 /// Requests in memory, on each side, below which nothing is said.
 const CALLS_MIN: f64 = 10.0;
+/// Instances are compared while no more than one span in so many is late.
+const LATE_MAX: u64 = 20;
 /// What was counted has half its weight after this time.
 const HALF_LIFE_MS: f64 = 3_000.0;
 /// What weighs less than this many requests is forgotten.
@@ -77,6 +79,10 @@ struct Part {
 impl Outliers {
     /// Takes in one window's rows and tells the parts of services that fail where their peers do not.
     pub(crate) fn look(&mut self, scene: &Scene<'_>, config: &DetectConfig) -> Vec<Suspicion> {
+        // What came late from some instances is not of the time of their peers: nothing is compared.
+        if scene.window.late.saturating_mul(LATE_MAX) > scene.window.spans {
+            return Vec::new();
+        }
         self.remember(scene);
         let rows: Vec<_> = self.parts.iter().collect();
         let services = rows.chunk_by(|a, b| a.0.0 == b.0.0);
