@@ -38,7 +38,7 @@ fn damage_has_a_reason_and_a_place() {
         (OtlpProto, &[0x08, 0x01], Reason::WireType, 1),
         (OtlpProto, &[0x0a, 0x02, 0x10, 0x01], Reason::WireType, 3),
         (Auto, b"hello, world", Reason::NotOtlp, 0),
-        (Auto, b"[{\"traceId\":\"1\"}]", Reason::NotOtlp, 0),
+        (Auto, b"[1,2]", Reason::NotOtlp, 0),
         (OtlpJson, b"", Reason::Json, 0),
         (Auto, b"{", Reason::Json, 0),
         (Auto, b"{} x", Reason::Json, 3),
