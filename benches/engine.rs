@@ -1,6 +1,8 @@
 //! One engine step (one window of one second) at 100, 1,000 and 10,000 active edges, healthy and in a storm.
 //!
-//! Floors: linear in active edges; 10,000 edges within 20 ms.
+//! Floors: linear in active edges; 10,000 edges within 20 ms. From 1,000 edges on the state does not fit into a core's own
+//! cache any more, and from 10,000 on not into the shared one: the largest fleet shows that the cost of an edge stays
+//! what it is then.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use engine::{Effect, Engine, EngineConfig, Input};
@@ -122,7 +124,7 @@ fn engine_step(criterion: &mut Criterion) {
     for (name, storm) in [("engine_step_healthy", false), ("engine_step_storm", true)] {
         let mut group = criterion.benchmark_group(name);
         group.sample_size(20);
-        for edges in [100u64, 1_000, 10_000] {
+        for edges in [100u64, 1_000, 10_000, 40_000] {
             let fleet = Fleet::with_edges(edges);
             let mut engine = warm(&fleet);
             let mut second = WARM_UP;
@@ -143,8 +145,16 @@ fn engine_step(criterion: &mut Criterion) {
 }
 
 fn snapshot(criterion: &mut Criterion) {
-    let engine = warm(&Fleet::with_edges(1_000));
-    criterion.bench_function("engine_snapshot_1000_edges", |bencher| bencher.iter(|| black_box(engine.snapshot())));
+    let mut group = criterion.benchmark_group("engine_snapshot");
+    group.sample_size(20);
+    for edges in [1_000u64, 10_000] {
+        let engine = warm(&Fleet::with_edges(edges));
+        group.throughput(Throughput::Elements(edges));
+        group.bench_function(BenchmarkId::from_parameter(edges), |bencher| {
+            bencher.iter(|| black_box(engine.snapshot()));
+        });
+    }
+    group.finish();
 }
 
 criterion_group!(benches, engine_step, snapshot);

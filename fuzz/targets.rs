@@ -7,8 +7,14 @@ use telemetry::{Encoding, Facts, Reader, ReaderConfig, capture};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also its corpus's folder.
-pub const TARGETS: [(&str, Target); 5] =
-    [("otlp", otlp), ("capture", capture), ("contract", contract), ("journal", journal), ("snapshot", snapshot)];
+pub const TARGETS: [(&str, Target); 6] = [
+    ("otlp", otlp),
+    ("capture", capture),
+    ("contract", contract),
+    ("journal", journal),
+    ("snapshot", snapshot),
+    ("snapshots", snapshots),
+];
 
 const ENCODINGS: [Encoding; 7] = [
     Encoding::Auto,
@@ -75,6 +81,24 @@ pub fn snapshot(data: &[u8]) {
         // What it holds can be written down again.
         assert!(!engine.snapshot().is_empty());
     }
+}
+
+/// What lies on a snapshots topic: manifests and chunks, in any state, in the form that [`snapshot_topic`] takes.
+pub fn snapshots(data: &[u8]) {
+    if let Ok((engine, _)) = runtime::newest_snapshot(snapshot_topic(data), "shop") {
+        assert!(!engine.snapshot().is_empty());
+    }
+}
+
+/// Reads records from the form that [`snapshots`] takes: `postcard` of keys and values.
+pub fn snapshot_topic(data: &[u8]) -> Vec<kafka::TailRecord> {
+    let pairs: Vec<(String, Option<Vec<u8>>)> = postcard::from_bytes(data).unwrap_or_default();
+    let record = |(key, value): (String, Option<Vec<u8>>)| kafka::TailRecord {
+        key: Some(key.into_bytes()),
+        value,
+        ..kafka::TailRecord::default()
+    };
+    pairs.into_iter().map(record).collect()
 }
 
 /// The keys of the contract's golden records.

@@ -1,6 +1,7 @@
 //! Promise: memory is bounded whatever comes in, an edge costs at most 4 KiB, and no span allocates once it has
 //! run for a while. A counting allocator watches, thread by thread.
-#![allow(unsafe_code)]
+
+mod watched;
 
 use engine::{Engine, EngineConfig, Input};
 use lab::Mix;
@@ -9,34 +10,9 @@ use model::{
     Count, EdgeKey, EdgeRow, NameId, Named, ServiceKey, ServiceRow, Span, SpanFlags, SpanId, SpanKind, SparseHistogram,
     TraceId, Window,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use telemetry::{Encoding, Facts, Reader, ReaderConfig};
+use watched::{calls, live, spent};
 use window::{Counting, Grace, Merger, PartitionId, Shard, ShardConfig, WatermarkConfig, Watermarks};
-
-struct Watched;
-
-thread_local! {
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-}
-
-unsafe impl GlobalAlloc for Watched {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.set(LIVE.get().wrapping_add(layout.size()));
-        PEAK.set(PEAK.get().max(LIVE.get()));
-        CALLS.set(CALLS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.set(LIVE.get().wrapping_sub(layout.size()));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Watched = Watched;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const BEGIN_NS: u64 = 1_750_000_000 * SECOND_NS;
@@ -85,14 +61,14 @@ fn busy_window(services: u64, second: u64) -> Window {
 #[test]
 fn an_edge_costs_the_engine_at_most_four_kibibytes_and_memory_stays_flat() {
     const SERVICES: u64 = 1_000;
-    let before = LIVE.get();
+    let before = live();
     let mut engine = Engine::new(EngineConfig::default());
     let mut held = Vec::new();
     for second in 0..240 {
         let input = Input::Window(busy_window(SERVICES, second));
         drop(engine.apply(&input));
         drop(input);
-        held.push(LIVE.get().wrapping_sub(before));
+        held.push(live().wrapping_sub(before));
     }
     let edges = engine.graph().edges().count();
     assert_eq!(edges, SERVICES as usize * 5);
@@ -115,10 +91,10 @@ fn no_span_allocates_on_the_hot_path_in_the_steady_state() {
     let mut marks = Watermarks::new(Grace::Fixed { grace_ms: 1_000 }, WatermarkConfig::default());
     let mut shard = Shard::new(ShardConfig { pair_ttl_ns: 2 * SECOND_NS, ..ShardConfig::default() });
     let (mut record, mut closed_ns) = (Vec::new(), 0);
-    let (mut spans, mut calls, mut closes) = (0, 0, 0);
+    let (mut spans, mut allocations, mut closes) = (0, 0, 0);
     while closes < 20 {
         let meta = chorus.next_record(&mut record).expect("it sings on");
-        let before = CALLS.get();
+        let before = calls();
         facts.clear();
         reader.read(Encoding::OtlpProto, &record, &mut facts).expect("a good record");
         for span in &facts.spans {
@@ -127,7 +103,7 @@ fn no_span_allocates_on_the_hot_path_in_the_steady_state() {
         shard.observe(&facts.spans, &facts.names, Counting::Count);
         // Twelve seconds: every generation of remembered spans has been turned over twice.
         if closes >= 12 {
-            calls += CALLS.get() - before;
+            allocations += calls() - before;
             spans += u64::from(meta.spans);
         }
         let low_ns = marks.low_ns().unwrap_or(0) / SECOND_NS * SECOND_NS;
@@ -139,8 +115,8 @@ fn no_span_allocates_on_the_hot_path_in_the_steady_state() {
     }
     assert!(spans > 80_000, "{spans}");
     // No span allocates; a list of an open window that is longer than ever before grows, a few times a window.
-    assert!(calls * 2_000 < spans as usize, "{calls} allocations in {spans} spans");
-    println!("{calls} allocations in {spans} spans");
+    assert!(allocations * 2_000 < spans as usize, "{allocations} allocations in {spans} spans");
+    println!("{allocations} allocations in {spans} spans");
 }
 
 fn noise(step: u64) -> u64 {
@@ -171,29 +147,29 @@ fn a_flood_of_ten_million_names_stays_within_the_budget_and_real_services_are_st
     const PER_SECOND: u64 = 250_000;
     let budget = runtime::Budget::divide(MEMORY, 1, 2_000).expect("enough");
     let config = ShardConfig { budget_bytes: budget.shard_bytes, edges_max: 2_000, ..ShardConfig::default() };
-    let before = LIVE.get();
-    let (mut shard, mut merger) = (Shard::new(config), Merger::new(1));
-    let mut engine = Engine::new(EngineConfig { edges_max: 2_000, ..EngineConfig::default() });
-    PEAK.set(before);
-    for step in 0..STRANGERS {
-        let end_ns = BEGIN_NS + step * (SECOND_NS / PER_SECOND);
-        let spans = stranger(step, end_ns);
-        let names = [spans[0].service, spans[1].peer].map(|id| Named { id, text: format!("random-{}", id.0) });
-        shard.observe(&spans, &names, Counting::Count);
-        if step % 100 == 0 {
-            let service = NameId::of(["web", "cart", "pay"][(step / 100 % 3) as usize]);
-            let trace = TraceId(u128::from(noise(step | 1 << 60)));
-            let real = Span { trace, id: SpanId(9), service, ..spans[0] };
-            shard.observe(&[real], &[Named::of("web"), Named::of("cart"), Named::of("pay")], Counting::Count);
-        }
-        if step % (PER_SECOND / 4) == 0 {
-            let low_ns = end_ns.saturating_sub(SECOND_NS) / SECOND_NS * SECOND_NS;
-            for window in merger.push(0, shard.close_until(low_ns), low_ns) {
-                drop(engine.apply(&Input::Window(window)));
+    let (most, _, engine) = spent(|| {
+        let (mut shard, mut merger) = (Shard::new(config), Merger::new(1));
+        let mut engine = Engine::new(EngineConfig { edges_max: 2_000, ..EngineConfig::default() });
+        for step in 0..STRANGERS {
+            let end_ns = BEGIN_NS + step * (SECOND_NS / PER_SECOND);
+            let spans = stranger(step, end_ns);
+            let names = [spans[0].service, spans[1].peer].map(|id| Named { id, text: format!("random-{}", id.0) });
+            shard.observe(&spans, &names, Counting::Count);
+            if step % 100 == 0 {
+                let service = NameId::of(["web", "cart", "pay"][(step / 100 % 3) as usize]);
+                let trace = TraceId(u128::from(noise(step | 1 << 60)));
+                let real = Span { trace, id: SpanId(9), service, ..spans[0] };
+                shard.observe(&[real], &[Named::of("web"), Named::of("cart"), Named::of("pay")], Counting::Count);
+            }
+            if step % (PER_SECOND / 4) == 0 {
+                let low_ns = end_ns.saturating_sub(SECOND_NS) / SECOND_NS * SECOND_NS;
+                for window in merger.push(0, shard.close_until(low_ns), low_ns) {
+                    drop(engine.apply(&Input::Window(window)));
+                }
             }
         }
-    }
-    let most = PEAK.get().wrapping_sub(before);
+        engine
+    });
     assert!(most <= MEMORY, "{} MiB of {} at the highest", most >> 20, MEMORY >> 20);
     for name in ["web", "cart", "pay"] {
         let seen = engine.graph().service(NameId::of(name)).unwrap_or_else(|| panic!("{name} is in the graph"));
@@ -213,13 +189,13 @@ fn a_megabyte_of_empty_spans_costs_next_to_nothing_on_the_whole_way() {
     assert!(payload.len() > 1_000_000);
     let (mut reader, mut facts) = (Reader::new(ReaderConfig::default()), Facts::default());
     let mut shard = Shard::new(ShardConfig::default());
-    let before = LIVE.get();
-    PEAK.set(before);
     // Whether it is poison or a record without spans is the decoder's to say; the rest of the way must not grow by it.
-    let spans = reader.read(Encoding::OtlpProto, &payload, &mut facts).unwrap_or(0);
-    shard.observe(&facts.spans, &facts.names, Counting::Count);
+    let (most, _, spans) = spent(|| {
+        let spans = reader.read(Encoding::OtlpProto, &payload, &mut facts).unwrap_or(0);
+        shard.observe(&facts.spans, &facts.names, Counting::Count);
+        spans
+    });
     assert_eq!(spans, 0, "a span without id and time is none");
-    let most = PEAK.get().wrapping_sub(before);
     assert!(most < 1 << 20, "{most} bytes");
 }
 

@@ -1,62 +1,26 @@
 //! Promise: no acknowledged span is lost and none is counted twice, however a pipeline ends and starts again; a disarmed
 //! engine stays disarmed; the audit chain goes on. On a real broker, because it rests on transactions.
 
+mod domain;
 mod fixture;
 
 use control::{Key, Keyring, Role, Signer};
+use domain::Domain;
 use engine::Input;
 use fixture::{Fleet, records, write};
-use kafka::testing::{Broker as Real, real_broker};
-use kafka::{Edge, Tail, TailConfig, TailRecord, Topics};
+use kafka::{Edge, Tail, TailConfig, TailRecord};
 use model::{Order, OrderKind, Window};
-use runtime::{Beginning, Broker, Ended, Ending, Pipeline, PipelineConfig};
+use runtime::{Ended, Ending, Pipeline};
 use std::time::Duration;
-use window::Grace;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
-struct Domain {
-    real: &'static Real,
-    name: String,
-    topics: Topics,
-}
-
-impl Domain {
-    fn new(stem: &str) -> Option<Domain> {
-        let real = real_broker()?;
-        let (name, topics) = (real.unique(stem), real.topics(stem));
-        real.create_topic(&topics.traces[0], 3);
-        Some(Domain { real, name, topics })
-    }
-
-    fn config(&self, ending: Ending) -> PipelineConfig {
-        let broker = Broker::Kafka { owner: "test".into(), instance: None };
-        let connection = self.real.connection.clone();
-        let defaults = PipelineConfig::new(connection, broker, Signer::from_seed([7; 32]));
-        PipelineConfig {
-            topics: self.topics.clone(),
-            beginning: Beginning::Earliest,
-            shards: 2,
-            grace: Grace::Fixed { grace_ms: 1000 },
-            ending,
-            engine: engine::EngineConfig { domain: self.name.clone(), ..engine::EngineConfig::default() },
-            ..defaults
-        }
-    }
-
-    fn read(&self, topic: &str) -> Vec<TailRecord> {
-        let config = TailConfig::new(self.real.connection.clone(), topic, Edge::Earliest);
-        Tail::connect(&config).and_then(|mut tail| tail.read_to_end(PATIENCE)).expect("the topic can be read")
-    }
-
-    fn windows(&self) -> Vec<Window> {
-        let inputs = runtime::journal_inputs(self.read(&self.topics.journal), &self.name).expect("our own journal");
-        let window = |input| match input {
-            Input::Window(window) => Some(window),
-            _ => None,
-        };
-        inputs.into_iter().filter_map(window).collect()
-    }
+fn windows(domain: &Domain) -> Vec<Window> {
+    let window = |input| match input {
+        Input::Window(window) => Some(window),
+        _ => None,
+    };
+    domain.inputs().into_iter().filter_map(window).collect()
 }
 
 #[test]
@@ -81,35 +45,32 @@ fn end_and_start_again(domain: &Domain, all: &[Vec<u8>], spans: u64) {
     let thirds: Vec<&[Vec<u8>]> = all.chunks(all.len() / 3).collect();
     for part in &thirds {
         write(&domain.real.connection, &domain.topics.traces[0], part);
-        let before = domain.windows_counted();
+        let before = windows_counted(domain);
         let handle = Pipeline::start(domain.config(Ending::Never)).expect("the broker answers");
         fixture::wait_until("windows are journalled", PATIENCE, || {
             handle.state().counters.windows.get() > 2 && handle.state().counters.commits.get() > 2
         });
         handle.force();
         assert_eq!(handle.wait().expect("an end").ended, Ended::Forced);
-        assert!(domain.windows_counted() > before, "the journal has grown");
+        assert!(windows_counted(domain) > before, "the journal has grown");
     }
     let idle = Ending::Idle(Duration::from_millis(2000));
     let summary = Pipeline::start(domain.config(idle)).expect("the broker answers").wait().expect("an orderly end");
     assert_eq!(summary.ended, Ended::Drained);
 
-    let windows = domain.windows();
+    let windows = windows(domain);
     let counted: u64 = windows.iter().map(|window| window.spans).sum();
     assert_eq!(counted, spans, "every span once");
     assert!(windows.is_sorted_by(|a, b| a.end_ns < b.end_ns), "no window twice");
 }
 
-impl Domain {
-    fn windows_counted(&self) -> u64 {
-        let missing = self.topics.journal.clone();
-        let config = TailConfig::new(self.real.connection.clone(), &missing, Edge::Earliest);
-        // Before the first start there is no journal.
-        if Tail::connect(&config).is_err() {
-            return 0;
-        }
-        self.windows().iter().map(|window| window.spans).sum()
+fn windows_counted(domain: &Domain) -> u64 {
+    let config = TailConfig::new(domain.real.connection.clone(), &domain.topics.journal, Edge::Earliest);
+    // Before the first start there is no journal.
+    if Tail::connect(&config).is_err() {
+        return 0;
     }
+    windows(domain).iter().map(|window| window.spans).sum()
 }
 
 #[test]

@@ -230,6 +230,44 @@ fn write_seeds() {
     put("snapshot", "state", &state());
     put("snapshot", "new", &Engine::new(EngineConfig::default()).snapshot());
     put("snapshot", "foreign", &[0xff; 64]);
+    for (name, records) in snapshot_seeds() {
+        put("snapshots", name, &postcard::to_stdvec(&records).expect("plain data"));
+    }
+}
+
+/// A record's key and value.
+type Pair = (String, Option<Vec<u8>>);
+
+/// Snapshots topics: a whole snapshot, one whose chunk is gone, and one whose chunk is not what was written.
+fn snapshot_seeds() -> [(&'static str, Vec<Pair>); 3] {
+    let state = state();
+    let digest = Engine::restore(&state).expect("it was just written").digest();
+    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let manifest = serde_json::json!({
+        "format": 1, "epoch": 7, "number": 4, "program": "0.1.0", "at_ms": 1_790_000_000_000_u64, "journal_at": [0, 12],
+        "journal_index": 13, "bytes": state.len(), "digest": name, "chunks": [name],
+    });
+    let manifest = ("shop/manifest/1".to_owned(), Some(manifest.to_string().into_bytes()));
+    let chunk = |value: Option<Vec<u8>>| (format!("shop/chunk/{name}"), value);
+    let mut other = state.clone();
+    other[9] ^= 1;
+    [
+        ("whole", vec![chunk(Some(state.clone())), manifest.clone()]),
+        ("torn", vec![chunk(Some(state)), manifest.clone(), chunk(None)]),
+        ("damaged", vec![chunk(Some(other)), manifest]),
+    ]
+}
+
+#[test]
+fn the_snapshots_of_the_corpus_are_what_they_are_called() {
+    for (name, bytes) in corpus("snapshots") {
+        let read = runtime::newest_snapshot(targets::snapshot_topic(&bytes), "shop");
+        assert_eq!(read.is_ok(), name.ends_with("whole"), "{name:?}: {read:?}");
+        assert_eq!(
+            read.map_or_else(|flaws| flaws.len(), |(_, flaws)| flaws.len()),
+            usize::from(!name.ends_with("whole"))
+        );
+    }
 }
 
 /// The contract's golden records.

@@ -2,62 +2,23 @@
 //! snapshot and the journal after it, effects muted, and is where the old one was, bit for bit; a standby has done so before
 //! it is elected. On a real broker, because it rests on transactions.
 
+mod domain;
 mod fixture;
 
-use control::Signer;
+use domain::Domain;
 use engine::{Effect, Engine, Input};
 use fixture::{Fleet, records, write};
-use kafka::testing::{Broker as Real, real_broker};
-use kafka::{Edge, Outgoing, Tail, TailConfig, TailRecord, Topics, Writer, WriterConfig};
-use runtime::{Beginning, Broker, Ended, Ending, Handle, Phase, Pipeline, PipelineConfig};
+use kafka::{Outgoing, Writer, WriterConfig};
+use runtime::{Ended, Ending, Handle, Phase, Pipeline, PipelineConfig};
 use std::time::{Duration, Instant};
-use window::Grace;
 
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Windows between snapshots.
 const EVERY: u32 = 5;
 
-struct Domain {
-    real: &'static Real,
-    name: String,
-    topics: Topics,
-}
-
-impl Domain {
-    fn new(stem: &str) -> Option<Domain> {
-        let real = real_broker()?;
-        let (name, topics) = (real.unique(stem), real.topics(stem));
-        real.create_topic(&topics.traces[0], 3);
-        Some(Domain { real, name, topics })
-    }
-
-    fn start(&self, ending: Ending) -> Handle {
-        let broker = Broker::Kafka { owner: "test".into(), instance: None };
-        let connection = self.real.connection.clone();
-        let defaults = PipelineConfig::new(connection, broker, Signer::from_seed([7; 32]));
-        let config = PipelineConfig {
-            topics: self.topics.clone(),
-            group: self.name.clone(),
-            beginning: Beginning::Earliest,
-            shards: 2,
-            grace: Grace::Fixed { grace_ms: 1000 },
-            ending,
-            snapshot_every_windows: EVERY,
-            digest_every_windows: 7,
-            engine: engine::EngineConfig { domain: self.name.clone(), ..engine::EngineConfig::default() },
-            ..defaults
-        };
-        Pipeline::start(config).expect("the broker answers")
-    }
-
-    fn read(&self, topic: &str) -> Vec<TailRecord> {
-        let config = TailConfig::new(self.real.connection.clone(), topic, Edge::Earliest);
-        Tail::connect(&config).and_then(|mut tail| tail.read_to_end(PATIENCE)).expect("the topic can be read")
-    }
-
-    fn inputs(&self) -> Vec<Input> {
-        runtime::journal_inputs(self.read(&self.topics.journal), &self.name).expect("our own journal")
-    }
+fn start(domain: &Domain, ending: Ending) -> Handle {
+    let config = PipelineConfig { snapshot_every_windows: EVERY, digest_every_windows: 7, ..domain.config(ending) };
+    Pipeline::start(config).expect("the broker answers")
 }
 
 /// The engine that the journal's first entry configures.
@@ -73,7 +34,7 @@ fn a_new_owner_is_where_the_old_one_was_and_replays_no_more_than_the_bound() {
     let Some(domain) = Domain::new("recovery") else { return };
     let fleet = Fleet::recent(40);
     write(&domain.real.connection, &domain.topics.traces[0], &records(&fleet, 40));
-    let first = domain.start(Ending::Idle(Duration::from_millis(2000)));
+    let first = start(&domain, Ending::Idle(Duration::from_millis(2000)));
     let state = first.state();
     let summary = first.wait().expect("an orderly end");
     assert_eq!((summary.ended, summary.spans_counted), (Ended::Drained, fleet.spans(40)));
@@ -90,7 +51,7 @@ fn a_new_owner_is_where_the_old_one_was_and_replays_no_more_than_the_bound() {
     let (snapshot, flaws) = runtime::newest_snapshot(domain.read(&domain.topics.snapshots), &domain.name).expect("one");
     assert!(flaws.is_empty(), "{flaws:?}");
 
-    let second = domain.start(Ending::Never);
+    let second = start(&domain, Ending::Never);
     let state = second.state();
     fixture::wait_until("the second generation runs", PATIENCE, || state.counters.commits.get() > 0);
     let recovered = state.recovered.get().expect("it has come to its state");
@@ -114,7 +75,7 @@ fn a_damaged_snapshot_costs_replay_and_nothing_else() {
     let Some(domain) = Domain::new("damaged") else { return };
     let fleet = Fleet::recent(30);
     write(&domain.real.connection, &domain.topics.traces[0], &records(&fleet, 20));
-    let first = domain.start(Ending::Idle(Duration::from_millis(2000)));
+    let first = start(&domain, Ending::Idle(Duration::from_millis(2000)));
     assert_eq!(first.wait().expect("an orderly end").spans_counted, fleet.spans(20));
     // Somebody overwrites every manifest but the oldest, and then that one's chunks too.
     let manifest = format!("{}/manifest/", domain.name).into_bytes();
@@ -129,7 +90,7 @@ fn a_damaged_snapshot_costs_replay_and_nothing_else() {
             writer.send(&Outgoing::new(&domain.topics.snapshots, key.clone(), "torn")).expect("room");
         }
         writer.flush(PATIENCE).expect("acknowledged");
-        let again = domain.start(Ending::Never);
+        let again = start(&domain, Ending::Never);
         let state = again.state();
         fixture::wait_until("a generation runs", PATIENCE, || state.counters.commits.get() > 0);
         let recovered = state.recovered.get().expect("it has come to its state");
@@ -148,9 +109,9 @@ fn windows(inputs: &[Input]) -> usize {
 #[test]
 fn a_standby_is_warm_and_takes_over_in_time_and_the_journal_gives_the_same_commands() {
     let Some(domain) = Domain::new("standby") else { return };
-    let first = domain.start(Ending::Never);
+    let first = start(&domain, Ending::Never);
     fixture::wait_until("the first one owns it", PATIENCE, || first.state().counters.commits.get() > 0);
-    let second = domain.start(Ending::Never);
+    let second = start(&domain, Ending::Never);
     fixture::wait_until("the second one follows", PATIENCE, || second.state().following.get().is_some());
     assert_eq!(*second.state().progress.phase.get(), Phase::Standby);
     let fleet = Fleet::recent(20);

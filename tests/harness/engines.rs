@@ -1,6 +1,6 @@
 //! Two engines on one domain, as processes: they are killed, stopped, continued, asked to leave, and started again.
 
-use crate::support::stopbank;
+use crate::support::{environment_at, free_port, stopbank};
 use kafka::Topics;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -27,17 +27,12 @@ pub struct Engine {
 
 impl Engine {
     pub fn start(number: usize, setting: &Setting<'_>) -> Engine {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let log = setting.folder.join(format!("engine-{number}.log"));
         let mut command = stopbank(&["run", "--format", "json"]);
-        let topics = setting.topics;
+        environment_at(&mut command, &setting.brokers, setting.topics, setting.domain);
         command
-            .env("STOPBANK_BROKERS", &setting.brokers)
-            .env("STOPBANK_TRACES_TOPICS", &topics.traces[0])
-            .env("STOPBANK_DOMAIN", setting.domain)
-            .env("STOPBANK_GROUP", setting.domain)
             .env("STOPBANK_ADMIN_ADDRESS", format!("127.0.0.1:{port}"))
-            .env("STOPBANK_TELEMETRY_START", "earliest")
             .env("STOPBANK_SIGNING_KEY_FILE", setting.folder.join("stopbank.key"))
             .env("STOPBANK_MODE", "act")
             .env("STOPBANK_ENGINE_WARM_UP", "10s")
@@ -45,17 +40,7 @@ impl Engine {
             .env("STOPBANK_ENGINE_STALE_AFTER", "40s")
             .env("STOPBANK_WINDOW_GRACE", "1s")
             .env("STOPBANK_WINDOW_IDLE_AFTER", "1s")
-            .env("STOPBANK_RUNTIME_SHUTDOWN_TIMEOUT", "8s")
-            .env("STOPBANK_TOPICS_CONTROL", &topics.control)
-            .env("STOPBANK_TOPICS_PROPOSALS", &topics.proposals)
-            .env("STOPBANK_TOPICS_FINDINGS", &topics.findings)
-            .env("STOPBANK_TOPICS_REPORTS", &topics.reports)
-            .env("STOPBANK_TOPICS_ORDERS", &topics.orders)
-            .env("STOPBANK_TOPICS_AUDIT", &topics.audit)
-            .env("STOPBANK_TOPICS_JOURNAL", &topics.journal)
-            .env("STOPBANK_TOPICS_SNAPSHOTS", &topics.snapshots)
-            .env("STOPBANK_TOPICS_CLAIMS", &topics.claims)
-            .env("STOPBANK_TOPICS_DEAD_LETTER", &topics.dead_letter);
+            .env("STOPBANK_RUNTIME_SHUTDOWN_TIMEOUT", "8s");
         let child = spawn(&mut command, &log);
         Engine { command, child, port, log, gave_up: 0 }
     }

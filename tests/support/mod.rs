@@ -126,8 +126,13 @@ pub fn go_example() -> PathBuf {
 
 /// The environment of a program that works on these topics.
 pub fn environment(command: &mut Command, broker: &kafka::testing::Broker, topics: &kafka::Topics, domain: &str) {
+    environment_at(command, &broker.connection.brokers, topics, domain);
+}
+
+/// The same where the broker is reached by another address.
+pub fn environment_at(command: &mut Command, brokers: &str, topics: &kafka::Topics, domain: &str) {
     command
-        .env("STOPBANK_BROKERS", &broker.connection.brokers)
+        .env("STOPBANK_BROKERS", brokers)
         .env("STOPBANK_TRACES_TOPICS", &topics.traces[0])
         .env("STOPBANK_DOMAIN", domain)
         .env("STOPBANK_GROUP", domain)

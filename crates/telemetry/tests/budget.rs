@@ -1,43 +1,12 @@
 //! Memory: bounded for any payload, and none at all in the steady state. A counting allocator watches.
-#![allow(missing_docs, unsafe_code)]
+#![allow(missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/watched/mod.rs"]
+mod watched;
+
 use telemetry::emit::{Attribute, LinkOut, ResourceSpans, SpanOut, Value, otlp_json, otlp_proto};
 use telemetry::{Encoding, Facts, PoisonReason, Reader, ReaderConfig};
-
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-}
-
-// Per thread, so that tests that run beside each other do not count each other's memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.set(LIVE.get().wrapping_add(layout.size()));
-        PEAK.set(PEAK.get().max(LIVE.get()));
-        CALLS.set(CALLS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.set(LIVE.get().wrapping_sub(layout.size()));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How many bytes more than before were live at the highest, and in how many calls.
-fn spent<T>(work: impl FnOnce() -> T) -> (usize, usize, T) {
-    let (before, calls) = (LIVE.get(), CALLS.get());
-    PEAK.set(before);
-    let result = work();
-    (PEAK.get() - before, CALLS.get() - calls, result)
-}
+use watched::spent;
 
 fn nested(field: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![field << 3 | 2];

@@ -3,7 +3,8 @@
 use console::{Away, Control, ControlRecord, Event, Events, Health, OrderRefused, Pulse, Standing, Station, Status};
 use model::{
     Command, CommandId, Criticality, EdgeView, Evidence, Finding, FindingId, FindingState, FlowView, GraphView,
-    GuardReport, Interval, Knob, Mode, Order, OrderKind, Reason, ServiceView, Setting, Signature, Target, Threshold,
+    GuardReport, Interval, Knob, Mode, Order, OrderKind, Reason, ServiceState, ServiceView, Setting, Signature, Target,
+    Threshold,
 };
 use std::sync::{Arc, Mutex};
 
@@ -52,6 +53,7 @@ fn service(name: &str, rate_rps: f64, error_share: f64, p99_ms: f64) -> ServiceV
         capacity_rps,
         queue_delay_ms: None,
         deviating,
+        state: if deviating { ServiceState::Deviating } else { ServiceState::Healthy },
     }
 }
 
