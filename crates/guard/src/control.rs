@@ -188,8 +188,10 @@ fn changed_at(path: &Path) -> Option<SystemTime> {
 
 /// What of a command the table obeys.
 fn commanded(force: &InForce) -> Option<Commanded> {
-    let table =
-        matches!(force.setting.knob(), Knob::Admission | Knob::QueueBound | Knob::Concurrency | Knob::KillSwitch);
+    let table = matches!(
+        force.setting.knob(),
+        Knob::Admission | Knob::QueueBound | Knob::Concurrency | Knob::KillSwitch | Knob::Route
+    );
     let operation = force.target.operation.as_deref().map(NameId::of);
     (table && force.target.caller.is_none()).then_some(Commanded { operation, setting: force.setting })
 }

@@ -29,6 +29,9 @@ pub struct Health {
     pub queue_bound_ms: u32,
     /// The degradation level; 0 is everything on.
     pub kill_level: u8,
+    /// The share of its usual traffic that this instance is to be given, in 1/1000: below 1000 its answers go wrong where its
+    /// peers' do not. For a readiness probe or a balancer's weight.
+    pub takes_permille: u16,
     /// Has the control topic's state at the start been read?
     pub caught_up: bool,
     /// How long ago the other side was heard last, milliseconds; nothing if never.
@@ -113,6 +116,7 @@ impl Shared {
             queue_delay_ms: self.gate.delay_ms(now_ms),
             queue_bound_ms: table.queue_bound_ms,
             kill_level: table.kill_level,
+            takes_permille: table.takes_permille,
             caught_up: control.caught_up,
             heard_ago_ms: control.heard_ms.map(ago),
             orders_age_ms: control.subscriber.latest_ms().map(ago),

@@ -41,6 +41,12 @@ pub(crate) fn text(shared: &Shared) -> String {
     out.one("queue_delay_milliseconds", "gauge", "How long the oldest has waited.", health.queue_delay_ms);
     out.one("queue_bound_milliseconds", "gauge", "The queue's bound, as work.", health.queue_bound_ms);
     out.one("kill_level", "gauge", "The degradation level; 0 is everything on.", health.kill_level);
+    out.one(
+        "takes_permille",
+        "gauge",
+        "The share of its usual traffic that the instance is to be given, in 1/1000.",
+        health.takes_permille,
+    );
     out.one("orders", "gauge", "Commands in force.", health.orders.len());
     if let Some(age_ms) = health.orders_age_ms {
         out.one("orders_age_milliseconds", "gauge", "How old the newest command is.", age_ms);

@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use model::{GuardReport, Knob, LEVELS};
 
 /// The knobs that a guard has.
-pub const KNOBS: [Knob; 9] = [
+pub const KNOBS: [Knob; 10] = [
     Knob::Admission,
     Knob::QueueBound,
     Knob::RetryBudget,
@@ -15,6 +15,7 @@ pub const KNOBS: [Knob; 9] = [
     Knob::BreakerThreshold,
     Knob::KillSwitch,
     Knob::Purge,
+    Knob::Route,
 ];
 
 impl Shared {
@@ -39,8 +40,14 @@ impl Shared {
             expired,
             retries_refused: (retries_refused - retries_refused_before) as u32,
             breakers: self.callees.reports(),
-            knobs: KNOBS.iter().copied().filter(|knob| !self.settings.clamps.refused.contains(knob)).collect(),
+            knobs: KNOBS.iter().copied().filter(|knob| self.has(*knob)).collect(),
             obeyed: control.subscriber.obeyed(now_ms),
         }
+    }
+
+    /// Is the knob offered? Not what the owner refuses, nor what nobody would follow.
+    fn has(&self, knob: Knob) -> bool {
+        let followed = knob != Knob::Route || self.settings.server.balanced;
+        followed && !self.settings.clamps.refused.contains(&knob)
     }
 }

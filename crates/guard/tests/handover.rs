@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::{command, settings};
+use common::{command, record, settings};
 use guard::{Clock, Guard, LimitSettings, Request};
-use model::{Criticality, Setting, Target};
+use model::{Criticality, Knob, Setting, Target};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -141,6 +141,31 @@ fn the_adaptive_limit_follows_the_latency_that_the_guard_measures() {
     assert!(busy < calm / 2, "it falls when work takes ten times as long: {busy}");
     command(&guard, 1, Target::service("cart"), Setting::Concurrency { limit: 90 }, 60_000);
     assert_eq!(limit(), busy, "and no command lifts it above what it has found");
+}
+
+#[test]
+fn an_instance_that_is_left_alone_says_how_much_it_takes_and_comes_back_on_a_ramp() {
+    let mut settings = settings(1);
+    settings.ramp_ms = 1000;
+    let clock = Clock::manual(1_000_000);
+    let guard = Guard::new(settings, clock.clone()).unwrap();
+    assert_eq!(guard.health().takes_permille, 1000);
+    assert!(!guard.report().knobs.contains(&Knob::Route), "nobody has said that this moves traffic");
+    let drain = Setting::Route { share_permille: 50 };
+    let other = Target { instance: Some("another".to_owned()), ..Target::service("cart") };
+    guard.offer(&record(1, other, drain, 5000, clock.now_ms()), clock.now_ms());
+    assert_eq!(guard.health().takes_permille, 1000, "that one is not meant");
+    command(&guard, 2, Target::service("cart"), drain, 5000);
+    assert_eq!(guard.health().takes_permille, 50);
+    assert!(guard.metrics().contains("stopbank_guard_takes_permille 50\n"));
+    let mut taken = Vec::new();
+    for _ in 0..160 {
+        clock.advance_ms(50);
+        guard.step();
+        taken.push(guard.health().takes_permille);
+    }
+    taken.dedup();
+    assert!(taken.len() > 5 && taken.is_sorted() && taken.last() == Some(&1000), "{taken:?}");
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub struct ServerSettings {
     pub refuse_status: u16,
     /// Is this the edge of the fleet? Then labels that come from outside are stripped.
     pub edge: bool,
+    /// Does whoever balances follow [`crate::Health::takes_permille`]? Only then does the guard say that it has the knob
+    /// `route`: by itself it cannot send requests elsewhere.
+    pub balanced: bool,
     /// The class of operations that come without one, by pattern (`*` any text, `?` one character); the first that fits,
     /// in the order of the alphabet. What is not labelled at all is `CRITICAL`.
     pub criticality: BTreeMap<String, Criticality>,
@@ -92,6 +95,7 @@ impl Default for ServerSettings {
             retry_after_ms: 250,
             refuse_status: 503,
             edge: false,
+            balanced: false,
             criticality: BTreeMap::new(),
             cost: BTreeMap::new(),
             never_shed: Vec::new(),
