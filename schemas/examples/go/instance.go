@@ -30,7 +30,8 @@ func (i *Instance) IsMeantBy(t *Target) bool {
 		obeying = *t.Caller
 	}
 	inShare := t.SharePercent == nil || i.Share() < *t.SharePercent
-	return obeying == i.Service && same(t.Version, i.Version) && same(t.Zone, i.Zone) && inShare
+	narrowed := same(t.Version, i.Version) && same(t.Zone, i.Zone) && same(t.Instance, i.Instance)
+	return obeying == i.Service && narrowed && inShare
 }
 
 var (
