@@ -13,7 +13,7 @@ const PROBE: &str = "<script>const drawn = [...document.querySelectorAll('path.l
 fn page() -> String {
     let scenario = scenario::builtin("retry-storm").expect("it comes with the program");
     let ceiling = Ceiling::new(&scenario, 1);
-    let flown: Vec<_> = [Policy::None, Policy::GuardAlone, Policy::Stopbank, Policy::Clairvoyant]
+    let flown: Vec<_> = [Policy::None, Policy::GuardAlone, Policy::Commanded, Policy::Clairvoyant]
         .into_iter()
         .map(|policy| {
             let run = rival::fly(&scenario, policy, 1, None);
@@ -47,7 +47,7 @@ fn it_holds_no_address_of_anything_outside_and_shows_curves_graph_and_commands()
     {
         assert!(page.matches(what).count() >= at_least, "{what}: {}", page.matches(what).count());
     }
-    for policy in ["none", "guard-alone", "stopbank", "clairvoyant", "offered"] {
+    for policy in ["none", "guard-alone", "commanded", "clairvoyant", "offered"] {
         assert!(page.contains(&format!(">{policy}</text>")), "{policy} has its name at the end of its curve");
     }
     assert!(page.contains("prefers-color-scheme:dark"));
@@ -78,5 +78,5 @@ fn a_real_browser_draws_a_curve_of_every_policy() {
     open.args(["--headless", "--no-sandbox", "--disable-gpu", &profile, "--dump-dom"]);
     let seen = open.arg(format!("file://{}", path.display())).output().expect("the browser starts");
     let seen = String::from_utf8_lossy(&seen.stdout).into_owned();
-    assert!(seen.contains("<title>drawn: clairvoyant guard-alone none offered stopbank</title>"), "{:.300}", seen);
+    assert!(seen.contains("<title>drawn: clairvoyant commanded guard-alone none offered</title>"), "{:.300}", seen);
 }
