@@ -1,14 +1,15 @@
 //! One function for each kind of bytes that come from outside. None may panic, whatever the bytes are.
 
 use control::{Clamps, Key, Keyring, Me, OrderGate, Record, Role, Signer, Subscriber};
-use telemetry::{Encoding, Facts, Reader, ReaderConfig, capture};
+use telemetry::{Encoding, Facts, Measured, MetricsReader, Reader, ReaderConfig, capture};
 
 /// Takes bytes and does not panic.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also its corpus's folder.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("otlp", otlp),
+    ("metrics", metrics),
     ("capture", capture),
     ("contract", contract),
     ("journal", journal),
@@ -35,6 +36,17 @@ pub fn otlp(data: &[u8]) {
         facts.clear();
         let read = reader.read(encoding, data, &mut facts);
         assert!(read.is_ok() || facts.spans.is_empty(), "a poison record leaves nothing behind");
+    }
+}
+
+/// A metrics record, under every encoding, one after the other with one reader.
+pub fn metrics(data: &[u8]) {
+    let config = ReaderConfig { spans_max: 10_000, resources_max: 1_000, ..ReaderConfig::default() };
+    let mut reader = MetricsReader::new(config);
+    for encoding in ENCODINGS {
+        let mut measured = Measured::default();
+        let read = reader.read(encoding, data, &mut measured);
+        assert!(read.is_ok() || measured == Measured::default(), "a poison record leaves nothing behind");
     }
 }
 

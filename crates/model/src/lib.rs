@@ -21,6 +21,7 @@ mod span;
 mod strictness;
 mod target;
 mod view;
+mod witness;
 
 pub use audit::{AuditEntry, AuditKind};
 pub use command::{Command, CommandId, Evidence, Knob, KnobKind, Mode, Reason, Setting};
@@ -37,3 +38,4 @@ pub use row::{EdgeKey, EdgeKind, EdgeRow, FlowKey, FlowRow, LocalRow, ServiceKey
 pub use span::{FAILURES, Failure, Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
 pub use target::Target;
 pub use view::{EdgeView, FlowView, GraphView, ServiceState, ServiceView, Threshold};
+pub use witness::{Producer, Side, WitnessRow};

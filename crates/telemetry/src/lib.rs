@@ -9,6 +9,7 @@ pub mod capture;
 mod config;
 pub mod emit;
 mod facts;
+mod metrics;
 mod poison;
 mod read;
 mod reader;
@@ -16,6 +17,7 @@ mod reduce;
 
 pub use config::{Encoding, Identity, IdentityPart, ReaderConfig};
 pub use facts::{Facts, Oddities, Oddity};
+pub use metrics::{Measured, MetricsReader, Tally};
 pub use poison::{Poison, PoisonReason};
 pub use reader::Reader;
 pub use reduce::weight_of_share;

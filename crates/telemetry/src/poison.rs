@@ -20,6 +20,8 @@ pub enum PoisonReason {
     TooLarge,
     /// More spans than `spans_max`.
     TooManySpans,
+    /// Metrics: more data points than `spans_max`.
+    TooManyPoints,
     /// More resources than `resources_max`.
     TooManyResources,
     /// Protobuf: a field ends after its message does.
@@ -44,6 +46,7 @@ impl PoisonReason {
         match self {
             PoisonReason::TooLarge => "too_large",
             PoisonReason::TooManySpans => "too_many_spans",
+            PoisonReason::TooManyPoints => "too_many_points",
             PoisonReason::TooManyResources => "too_many_resources",
             PoisonReason::Truncated => "truncated",
             PoisonReason::Varint => "varint",
@@ -62,6 +65,9 @@ impl PoisonReason {
             }
             PoisonReason::TooManySpans => {
                 "the record has more spans than spans_max; raise it or lower the exporter's batch"
+            }
+            PoisonReason::TooManyPoints => {
+                "the record has more data points than spans_max; raise it or lower the exporter's batch"
             }
             PoisonReason::TooManyResources => "the record has more resources than resources_max; raise it",
             PoisonReason::Truncated => {

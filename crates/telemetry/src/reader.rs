@@ -112,7 +112,7 @@ fn text<'a>(encoding: Encoding, body: &'a [u8], slots: &mut Slots<'a>, sink: &mu
 }
 
 /// Where in the payload the damage is.
-fn located(damage: Damage, payload: &[u8]) -> Poison {
+pub(crate) fn located(damage: Damage, payload: &[u8]) -> Poison {
     let at_byte = damage.address.saturating_sub(payload.as_ptr() as usize).min(payload.len());
     Poison { reason: damage.reason, at_byte, detail: String::new() }
 }

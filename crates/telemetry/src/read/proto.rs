@@ -230,7 +230,7 @@ fn attribute<'a>(wire: Wire<'a>, slots: &mut Slots<'a>, sink: &mut Sink<'_>) -> 
 
 /// A `KeyValue`'s key and the bytes of its `AnyValue`.
 #[inline(always)]
-fn key_value<'a>(wire: Wire<'a>) -> Result<(&'a [u8], Wire<'a>), Damage> {
+pub(crate) fn key_value<'a>(wire: Wire<'a>) -> Result<(&'a [u8], Wire<'a>), Damage> {
     // As every exporter writes it: the key, then the value, both lengths in one byte.
     if let [0x0a, key_length, rest @ ..] = wire.0
         && let Some((key, [0x12, value_length, value @ ..])) = rest.split_at_checked(*key_length as usize)
@@ -258,7 +258,7 @@ fn any_key_value<'a>(mut wire: Wire<'a>) -> Result<(&'a [u8], Wire<'a>), Damage>
 
 /// An `AnyValue`; `None` if it is empty. Of an array the first element; other composites are [`Val::Other`].
 #[inline(always)]
-fn any_value<'a>(wire: Wire<'a>) -> Result<Option<Val<'a>>, Damage> {
+pub(crate) fn any_value<'a>(wire: Wire<'a>) -> Result<Option<Val<'a>>, Damage> {
     if let [0x0a, length, text @ ..] = wire.0
         && *length as usize == text.len()
         && *length < 0x80

@@ -8,6 +8,7 @@ mod template;
 mod weight;
 
 pub(crate) use hints::{names_a_proxy, scope_name};
+pub(crate) use operation::operation;
 pub(crate) use outcome::{Verdict, by_words, verdict};
 pub(crate) use template::template;
 pub use weight::of_share as weight_of_share;
@@ -54,7 +55,7 @@ pub(crate) fn reduce(
         start_ns,
         end_ns: draft.end_ns,
         service: resource.service,
-        operation: operation::operation(resource.service, slots, work),
+        operation: operation(resource.service, slots, work),
         peer,
         version: resource.version,
         zone: resource.zone,

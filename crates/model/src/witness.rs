@@ -1,0 +1,83 @@
+//! What a producer counted itself (its metrics): a second witness beside the spans.
+
+use crate::NameId;
+use serde::{Deserialize, Serialize};
+
+/// Who counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Producer {
+    /// An SDK, by the HTTP semantic conventions.
+    #[default]
+    Http = 0,
+    /// An SDK, by the RPC semantic conventions.
+    Rpc = 1,
+    /// The Collector's `spanmetrics` connector, or Tempo's generator.
+    SpanMetrics = 2,
+    /// The Collector's `servicegraph` connector, or Tempo's generator.
+    ServiceGraph = 3,
+    /// An Envoy proxy, per upstream cluster.
+    Envoy = 4,
+    /// Istio's proxies.
+    Istio = 5,
+    /// Linkerd's proxies.
+    Linkerd = 6,
+    /// A host, a container or a process: how much of it is in use.
+    Host = 7,
+}
+
+impl Producer {
+    /// Its name as it is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Producer::Http => "http",
+            Producer::Rpc => "rpc",
+            Producer::SpanMetrics => "spanmetrics",
+            Producer::ServiceGraph => "servicegraph",
+            Producer::Envoy => "envoy",
+            Producer::Istio => "istio",
+            Producer::Linkerd => "linkerd",
+            Producer::Host => "host",
+        }
+    }
+}
+
+/// Where the calls were counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Side {
+    /// By the service that was called.
+    #[default]
+    Server = 0,
+    /// By the service that called.
+    Client = 1,
+    /// Per pair of services.
+    Edge = 2,
+}
+
+/// What one producer counted of one thing in one interval: whole calls, as they were, never extrapolated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WitnessRow {
+    /// The service that counted; of an edge the caller.
+    pub service: NameId,
+    /// The other one, where it is known by name.
+    pub peer: NameId,
+    /// The operation, or of utilisation the metric's name.
+    pub operation: NameId,
+    /// Who counted.
+    pub producer: Producer,
+    /// Where.
+    pub side: Side,
+    /// From when, Unix nanoseconds (exclusive).
+    pub start_ns: u64,
+    /// Until when, Unix nanoseconds (inclusive).
+    pub end_ns: u64,
+    /// Calls that ended in the interval.
+    pub calls: u64,
+    /// Of these, those that failed as the producer sees it.
+    pub failed: u64,
+    /// Summed duration of the calls, µs; zero where it was not said.
+    pub duration_us: u64,
+    /// How much of a resource was in use at the interval's end, in 1/1000.
+    pub used_permille: Option<u16>,
+}
