@@ -109,13 +109,18 @@ pub fn kafka_libraries() -> Option<PathBuf> {
 
 /// The example subscriber in Go, built, or `None` as with [`python`].
 pub fn go_subscriber() -> Option<PathBuf> {
+    go_program("subscriber-go", &go_example())
+}
+
+/// The program in Go that lies in this folder, built under this name, or `None` as with [`python`].
+pub fn go_program(name: &str, folder: &Path) -> Option<PathBuf> {
     if Command::new("go").arg("version").output().is_err() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "Go is missing (install golang-go)");
         eprintln!("SKIPPED: Go is missing (install golang-go)");
         return None;
     }
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("subscriber-go");
-    succeed(Command::new("go").args(["build", "-o"]).arg(&built).arg(".").current_dir(go_example()));
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    succeed(Command::new("go").args(["build", "-o"]).arg(&built).arg(".").current_dir(folder));
     Some(built)
 }
 

@@ -1,5 +1,5 @@
 // Sends spans with the real OpenTelemetry SDK of JavaScript over OTLP/HTTP: a shop that asks a stock service over real HTTP, both
-// instrumented by the SDK's own HTTP instrumentation, so many times.
+// instrumented by the SDK's own HTTP instrumentation, so many times; every twentieth call fails.
 //
 //     sdk_spans.js ENDPOINT CALLS
 const { fork } = require('node:child_process');
@@ -14,7 +14,7 @@ const { NodeTracerProvider } = require('@opentelemetry/sdk-trace-node');
 const [endpoint, calls, role = 'shop'] = process.argv.slice(2);
 
 const provider = new NodeTracerProvider({
-  resource: resourceFromAttributes({ 'service.name': role, 'service.version': '2.0.0', 'service.instance.id': `${role}-0` }),
+  resource: resourceFromAttributes({ 'service.name': `node-${role}`, 'service.version': '2.0.0', 'service.instance.id': `${role}-0` }),
   spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${endpoint}/v1/traces` }), { maxQueueSize: 10000 })],
 });
 provider.register();
@@ -22,7 +22,10 @@ registerInstrumentations({ instrumentations: [new HttpInstrumentation({ ignoreOu
 const http = require('node:http');
 
 function stock() {
-  const server = http.createServer((request, response) => response.end('{"left": 3}'));
+  const server = http.createServer((request, response) => {
+    response.statusCode = Number(request.url.split('/').pop()) % 20 === 0 ? 500 : 200;
+    response.end('{"left": 3}');
+  });
   server.listen(0, '127.0.0.1', () => process.send(server.address().port));
   process.on('message', async () => {
     await provider.shutdown();

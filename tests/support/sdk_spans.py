@@ -1,4 +1,5 @@
-"""Sends spans with a real OpenTelemetry SDK over OTLP/HTTP: a shop that calls a stock service, so many times.
+"""Sends spans with a real OpenTelemetry SDK over OTLP/HTTP: a shop that calls a stock service, so many times; every
+twentieth call fails.
 
     sdk_spans.py ENDPOINT CALLS
 """
@@ -9,7 +10,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import SpanKind, set_span_in_context
+from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 
 
 def provider(service, endpoint):
@@ -20,7 +21,7 @@ def provider(service, endpoint):
 
 def main():
     endpoint, calls = sys.argv[1], int(sys.argv[2])
-    shop, stock = provider("shop", endpoint), provider("stock", endpoint)
+    shop, stock = provider("python-shop", endpoint), provider("python-stock", endpoint)
     for number in range(calls):
         with shop.get_tracer("test").start_as_current_span("GET /basket", kind=SpanKind.SERVER) as request:
             request.set_attribute("http.route", "/basket")
@@ -29,8 +30,10 @@ def main():
                 context = set_span_in_context(call)
                 with stock.get_tracer("test").start_as_current_span(
                     f"GET /items/{number}", kind=SpanKind.SERVER, context=context
-                ):
-                    pass
+                ) as answer:
+                    if number % 20 == 0:
+                        answer.set_status(StatusCode.ERROR)
+                        call.set_status(StatusCode.ERROR)
     shop.shutdown()
     stock.shutdown()
     print(calls * 3)
