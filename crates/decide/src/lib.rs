@@ -22,7 +22,7 @@ pub use identity::{Incident, command_id};
 pub use ledger::{Hold, Key, Lease, Ledger, Outcome, Over, Phase, Room, Running, Sent, StandDown};
 pub use look::{coverage, look};
 pub use order::{Stage, sending, stage};
-pub use picture::{EdgeFacts, FlowFacts, Picture, ServiceFacts};
+pub use picture::{EdgeFacts, FlowFacts, Inverted, Picture, ServiceFacts};
 pub use plan::{HEADROOM, Intent, Plan, overloaded, plan};
 pub use policy::{Limits, ModeRule, Pace, Policy};
 pub use usage::Usage;

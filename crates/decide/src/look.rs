@@ -6,6 +6,7 @@ use graph::Graph;
 use learn::{Learner, Signal, Subject};
 use model::{EdgeKind, NameId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A service whose saturation was observed this recently is saturated now.
 const SATURATED_WITHIN_MS: u64 = 5_000;
@@ -23,11 +24,13 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
         left_out: graph.left_out(),
         services_total: graph.services().count() as u32,
         flows: flows(graph, usage, &near),
+        edges: Vec::with_capacity(near.iter().map(|id| graph.callers_count(*id)).sum()),
         ..Picture::default()
     };
     // Whoever calls a service nearby is nearby, too: every name is looked up once.
-    let names: BTreeMap<NameId, String> = near.iter().map(|id| (*id, graph.name(*id))).collect();
-    let mut named: Vec<(&String, &NameId)> = names.iter().map(|(id, name)| (name, id)).collect();
+    let names: BTreeMap<NameId, Arc<str>> = near.iter().map(|id| (*id, graph.name(*id).into())).collect();
+    let nobody: Arc<str> = "".into();
+    let mut named: Vec<(&Arc<str>, &NameId)> = names.iter().map(|(id, name)| (name, id)).collect();
     named.sort_unstable();
     for (name, callee) in named {
         if let Some(service) = graph.service(*callee) {
@@ -38,6 +41,8 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                 offered_rps: rates.entries_rps,
                 first_attempts_rps: rates.entries_rps,
                 shed_rps: rates.shed_rps,
+                inverted: None,
+                crowded_share: learner.refusals(*callee).map_or(0.0, |refusals| refusals.share_from(0)),
                 queue_delay_ms: learner.queue_delay(*callee).map(|delay| delay.delay_ms),
                 saturated: learner.saturated_ms(*callee).is_some_and(|at_ms| at_ms + SATURATED_WITHIN_MS >= end_ms),
                 slow: is_slow(learner, *callee),
@@ -52,7 +57,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                     facts.first_attempts_rps += rates.first_attempts_rps;
                 }
                 picture.edges.push(EdgeFacts {
-                    caller: names.get(&id.caller).cloned().unwrap_or_default(),
+                    caller: names.get(&id.caller).unwrap_or(&nobody).clone(),
                     callee: name.clone(),
                     kind: edge.kind,
                     first_attempts_rps: rates.first_attempts_rps,
@@ -63,7 +68,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
             }
             picture.edges[first..].sort_by(|a, b| a.caller.cmp(&b.caller));
             if is_service {
-                picture.services.insert(name.clone(), facts);
+                picture.services.insert(name.to_string(), facts);
             }
         }
     }

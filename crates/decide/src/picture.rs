@@ -2,8 +2,9 @@
 //!
 //! Built anew for each window in which something is wrong or in force; never kept.
 
-use model::{Criticality, EdgeKind, Interval};
+use model::{Criticality, EdgeKind, Interval, Setting};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The fleet, as far as a decision needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Picture {
     pub services: BTreeMap<String, ServiceFacts>,
     /// Edges between them, all operations together. Invariant: sorted by callee, then caller, each pair once.
     pub edges: Vec<EdgeFacts>,
+    /// What admission sheds at the entries now for the sake of each overloaded service.
+    pub admission: BTreeMap<String, Setting>,
     /// Flows at the entries.
     pub flows: Vec<FlowFacts>,
 }
@@ -35,6 +38,10 @@ pub struct ServiceFacts {
     pub first_attempts_rps: f64,
     /// Requests that it refuses on purpose, per second.
     pub shed_rps: f64,
+    /// The class of which most is refused for lower ones.
+    pub inverted: Option<Inverted>,
+    /// The share of all requests that its guards refuse, 0..1.
+    pub crowded_share: f64,
     /// The delay before work starts, milliseconds.
     pub queue_delay_ms: Option<Interval>,
     /// It is at its limit now.
@@ -43,13 +50,22 @@ pub struct ServiceFacts {
     pub slow: bool,
 }
 
+/// A class that is refused, at a service or at those that wait for it, while the service lets lower ones in.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Inverted {
+    /// The class.
+    pub class: Criticality,
+    /// Requests per second that change places.
+    pub rps: f64,
+}
+
 /// An edge, all operations together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EdgeFacts {
     /// Who calls.
-    pub caller: String,
+    pub caller: Arc<str>,
     /// Who is called.
-    pub callee: String,
+    pub callee: Arc<str>,
     /// How the edge was seen.
     pub kind: EdgeKind,
     /// First attempts per second.
@@ -85,9 +101,9 @@ impl Picture {
         for distance in 1.. {
             let mut next = Vec::new();
             for edge in rim.iter().flat_map(|name| self.edges_into(name)) {
-                if !seen.contains_key(edge.caller.as_str()) {
+                if !seen.contains_key(&*edge.caller) {
                     seen.insert(&edge.caller, distance);
-                    next.push(edge.caller.as_str());
+                    next.push(&*edge.caller);
                 }
             }
             if next.is_empty() {
@@ -101,14 +117,14 @@ impl Picture {
 
     /// Edges into `service` from services of the fleet, sorted by caller.
     pub fn edges_into(&self, service: &str) -> impl Iterator<Item = &EdgeFacts> {
-        let first = self.edges.partition_point(|edge| edge.callee.as_str() < service);
-        let length = self.edges[first..].partition_point(|edge| edge.callee == service);
+        let first = self.edges.partition_point(|edge| &*edge.callee < service);
+        let length = self.edges[first..].partition_point(|edge| &*edge.callee == service);
         self.edges[first..first + length].iter().filter(|edge| !edge.caller.is_empty())
     }
 
     /// The edge from `caller` to `callee`.
     pub fn edge(&self, caller: &str, callee: &str) -> Option<&EdgeFacts> {
-        self.edges_into(callee).find(|edge| edge.caller == caller)
+        self.edges_into(callee).find(|edge| &*edge.caller == caller)
     }
 
     /// The shortest timeout with which `service` is called, milliseconds.

@@ -4,7 +4,7 @@ use crate::deviation_front::Fronts;
 use crate::hysteresis::Served;
 use crate::lifecycle::Life;
 use crate::outlier::Outliers;
-use crate::{Scene, Suspicion, coverage, metastable, retry_amplification};
+use crate::{Scene, Suspicion, coverage, inversion, metastable, retry_amplification};
 use model::{Finding, FindingId, NameId, Signature};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +113,10 @@ impl Detector {
         seen.extend(retry_amplification::look(scene, &self.config, &deviations));
         seen.extend(self.fronts.look(scene, &deviations));
         seen.extend(self.served.look(scene));
+        let is_open = |signature: Signature, subject: &str| {
+            self.lives.get(&(signature, subject.to_owned())).is_some_and(|life| life.finding.is_some())
+        };
+        seen.extend(inversion::look(scene, &self.config, is_open));
         seen.extend(self.outliers.look(scene, &self.config));
         seen
     }

@@ -8,6 +8,7 @@ mod coverage;
 mod detector;
 mod deviation_front;
 mod hysteresis;
+mod inversion;
 mod lifecycle;
 mod metastable;
 pub mod origin;
@@ -21,5 +22,6 @@ mod tests;
 
 pub use coverage::coverage;
 pub use detector::{DetectConfig, Detector};
+pub use inversion::{Inverted, inverted};
 pub use scene::Scene;
 pub use suspicion::Suspicion;

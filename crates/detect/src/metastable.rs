@@ -87,13 +87,14 @@ fn suspicion(
     if radius > 0.0 {
         evidence.push(fact("loop_gain", radius, 1.0));
     }
+    let dependants = scene.graph.dependants_of(id);
     let corroborated = delay_ms > timeout_ms && pressure.wasted_share >= config.wasted_share;
     Suspicion {
         signature: Signature::Metastable,
         subject: name.clone(),
         service: id,
         origin: origin(scene, id, together),
-        affected: scene.graph.dependants_of(id).into_iter().chain([id]).collect(),
+        affected: dependants.iter().copied().chain([id]).collect(),
         summary: format!(
             "{name} is kept down by retries: {offered:.0} requests/s on a capacity of {capacity:.0}, \
              {:.1} tries per request, and most work is done after its client gave up",
@@ -105,7 +106,7 @@ fn suspicion(
         predicts: format!(
             "{name} stays down after its trigger ends, and its {} dependants with it, until retries stop and expired \
              work is dropped",
-            scene.graph.dependants_of(id).len()
+            dependants.len()
         ),
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::apply::effects;
 use crate::{Effect, Engine};
+use decide::Inverted;
 use detect::Scene;
 use learn::Subject;
-use model::{AuditEntry, AuditKind, Finding, FindingState, NameId, Rollup, Window};
+use model::{AuditEntry, AuditKind, Finding, FindingState, NameId, Rollup, Signature, Window};
 use std::collections::BTreeSet;
 
 /// Every so many windows the learner forgets what the graph has forgotten.
@@ -90,7 +91,15 @@ impl Engine {
         let findings: Vec<Finding> = open.into_iter().cloned().collect();
         let subjects = findings.iter().map(decide::overloaded);
         let concerned: BTreeSet<NameId> = subjects.chain(self.ledger.concerned()).map(NameId::of).collect();
-        let picture = decide::look(&self.graph, &self.learner, &self.usage, &concerned);
+        let mut picture = decide::look(&self.graph, &self.learner, &self.usage, &concerned);
+        picture.admission = self.ledger.admission();
+        for finding in findings.iter().filter(|finding| finding.signature == Signature::Inversion) {
+            let about = decide::overloaded(finding);
+            if let Some(facts) = picture.services.get_mut(about) {
+                let inverted = detect::inverted(&self.graph, &self.learner, NameId::of(about));
+                facts.inverted = inverted.map(|detect::Inverted { class, rps, .. }| Inverted { class, rps });
+            }
+        }
         let plan = decide::plan(&findings, &picture, self.ledger.guards());
         let policy = self.config.policy();
         effects(self.ledger.consider(&findings, plan, &picture, &policy))

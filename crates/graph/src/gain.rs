@@ -36,7 +36,7 @@ pub struct LoopGain {
 pub fn loop_gain(graph: &Graph, response: &BTreeMap<NameId, f64>) -> LoopGain {
     let nodes: Vec<(NameId, f64)> = graph.services().map(|(id, s)| (id, s.rates().calls_rps)).collect();
     let place = |id: NameId| nodes.binary_search_by_key(&id, |node| node.0).ok();
-    let mut gains: Vec<Gain> = Vec::new();
+    let mut gains: Vec<Gain> = Vec::with_capacity(2 * graph.edges().count());
     let (mut edges, mut identified) = (0usize, 0usize);
     for (id, edge) in graph.edges() {
         let Some(callee) = place(id.callee) else { continue };
@@ -104,16 +104,28 @@ fn dense(nodes: &[(NameId, f64)], mut gains: Vec<Gain>) -> (Array2<f64>, Vec<usi
 fn circle(size: usize, gains: &[Gain]) -> Vec<usize> {
     let mut inside = vec![true; size];
     for turned in [false, true] {
-        let (mut ways, mut before) = (vec![0usize; size], vec![Vec::new(); size]);
-        for Gain { at, by, .. } in gains {
-            let (from, to) = if turned { (*at, *by) } else { (*by, *at) };
+        let ends = |gain: &Gain| if turned { (gain.at, gain.by) } else { (gain.by, gain.at) };
+        let mut ways = vec![0usize; size];
+        // What leads to each node, node by node in one list: `starts[node]..starts[node + 1]` of `before`.
+        let mut starts = vec![0usize; size + 1];
+        for (from, to) in gains.iter().map(ends) {
             ways[from] += 1;
-            before[to].push(from);
+            starts[to] += 1;
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut before = vec![0usize; gains.len()];
+        for (from, to) in gains.iter().map(ends) {
+            starts[to] -= 1;
+            before[starts[to]] = from;
         }
         let mut open: Vec<usize> = (0..size).filter(|node| ways[*node] == 0).collect();
         while let Some(node) = open.pop() {
             inside[node] = false;
-            for from in &before[node] {
+            for from in &before[starts[node]..starts[node + 1]] {
                 ways[*from] -= 1;
                 if ways[*from] == 0 {
                     open.push(*from);

@@ -18,6 +18,11 @@ impl Graph {
         self.outward(service).map(|id| id.callee).filter(|callee| callee.is_some()).collect()
     }
 
+    /// How many edges lead into `service`, that from the outside world included.
+    pub fn callers_count(&self, service: NameId) -> usize {
+        self.inward(service).len()
+    }
+
     /// Everybody whose requests may need `service`, directly or not; without `service` itself unless it is on a cycle.
     pub fn dependants_of(&self, service: NameId) -> BTreeSet<NameId> {
         self.spread(service, Way::Up)

@@ -42,6 +42,19 @@ fn the_guard_ends_it_and_the_engine_says_what_it_sees() {
 }
 
 #[test]
+fn buyers_get_the_room_that_others_take_from_them_deep_inside() {
+    let crowded = scenario::builtin("slow-shared-database").expect("it comes with the program");
+    let share = |policy, seed, key| judged(&crowded, policy, seed).1.get(key).expect("it has a value");
+    for seed in 1..=3 {
+        let buyers = |policy| share(policy, seed, "good_critical_plus");
+        let (alone, together) = (buyers(Policy::GuardAlone), buyers(Policy::Stopbank));
+        assert!(together > alone + 0.03, "seed {seed}: {alone:.3} of the buyers, {together:.3} with the engine");
+        let value = |policy| share(policy, seed, "value_share");
+        assert!(value(Policy::Stopbank) > value(Policy::GuardAlone), "seed {seed}");
+    }
+}
+
+#[test]
 fn nobody_beats_the_clairvoyant() {
     // a part of them is enough here; the scoreboard shows them all
     for name in scenario::names().step_by(6) {

@@ -7,6 +7,7 @@ use crate::inward::{refused, worked_median};
 use crate::join::{Joined, join};
 use crate::judge::{Judged, Measured, judge, normal_share, share_noise};
 use crate::pool::{Pool, Pooled};
+use crate::refusals::{Heard, Refusals};
 use crate::signals::Signals;
 use crate::{
     Capacity, CapacityConfig, Demand, Deviation, Forecast, QueueDelay, QueueSource, Reservoir, Signal, Subject,
@@ -113,6 +114,8 @@ pub(crate) struct Known {
     pub(crate) signals: Signals,
     pub(crate) healthy: Reservoir,
     capacity: Capacity,
+    /// What its guards say; nothing where there are none.
+    heard: Option<Box<Heard>>,
     demand: Demand,
     delay: Option<QueueDelay>,
     last_ns: u64,
@@ -214,7 +217,9 @@ impl Learner {
     pub fn report(&mut self, report: &GuardReport) {
         let id = NameId::of(&report.service);
         if id.is_some() && (self.services.contains_key(&id) || self.services.len() < self.config.services_max) {
-            self.services.entry(id).or_default().capacity.report(&self.config.capacity, report);
+            let known = self.services.entry(id).or_default();
+            known.capacity.report(&self.config.capacity, report);
+            known.heard.get_or_insert_default().report(&self.config.capacity, report);
         }
     }
 
@@ -265,6 +270,18 @@ impl Learner {
     /// What a service can serve, requests per second; `None` while no saturation was observed.
     pub fn capacity(&self, service: NameId) -> Option<Interval> {
         self.services.get(&service)?.capacity.rps()
+    }
+
+    /// What the guards of a service admit and refuse, by class; `None` without a fresh report.
+    pub fn refusals(&self, service: NameId) -> Option<Refusals> {
+        self.services.get(&service)?.heard.as_ref()?.sum(&self.config.capacity, self.end_ns / 1_000_000)
+    }
+
+    /// The same of all services with guards, sorted.
+    pub fn all_refusals(&self) -> impl Iterator<Item = (NameId, Refusals)> {
+        let now_ms = self.end_ns / 1_000_000;
+        let guarded = self.services.iter().filter_map(|(id, known)| Some((*id, known.heard.as_ref()?)));
+        guarded.filter_map(move |(id, heard)| Some((id, heard.sum(&self.config.capacity, now_ms)?)))
     }
 
     /// When a service's saturation was last observed, Unix ms; `None` for never.

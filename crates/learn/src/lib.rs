@@ -15,6 +15,7 @@ mod judge;
 mod learner;
 mod pool;
 mod queue;
+mod refusals;
 mod reservoir;
 mod signals;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use deviation::{Deviation, Signal, Subject};
 pub use forecast::{Demand, Forecast};
 pub use learner::{LearnConfig, Learner};
 pub use queue::{QueueDelay, QueueSource};
+pub use refusals::Refusals;
 pub use reservoir::Reservoir;

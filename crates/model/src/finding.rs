@@ -26,6 +26,8 @@ pub enum Signature {
     Manual,
     /// Some instances of a service fail their callers, their peers do not.
     Outlier,
+    /// Deep inside, requests of a higher class are refused while lower ones are let in.
+    Inversion,
 }
 
 /// Where a finding stands.

@@ -140,7 +140,7 @@ impl Ledger {
     fn measure_all(&mut self, picture: &Picture) {
         for (key, lease) in &mut self.leases {
             let setting = lease.sent.as_ref().map_or(lease.wanted, |sent| sent.setting);
-            let measured = measure(key, setting, &lease.about, picture, &self.guards);
+            let measured = measure(key, setting, lease, picture, &self.guards);
             lease.measure_now = measured.now;
             lease.measure_good = measured.good;
             if matches!(lease.wanted, Setting::Admission { .. }) {

@@ -21,7 +21,7 @@ use crate::gates::Telemetry;
 use crate::guards::{Guards, carrier};
 use crate::identity::Incident;
 use crate::policy::Policy;
-use model::{AuditEntry, AuditKind, Command, CommandId, GuardReport, Mode};
+use model::{AuditEntry, AuditKind, Command, CommandId, GuardReport, Mode, Setting};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -147,6 +147,20 @@ impl Ledger {
         let about = self.leases.values().map(|lease| lease.about.as_str());
         let targets = self.leases.keys().map(|key| key.0.service.as_str());
         about.chain(targets).chain(self.incidents.keys().map(String::as_str)).collect()
+    }
+
+    /// What acting admission sheds for the sake of each overloaded service, trials aside: of several entries the strictest.
+    pub fn admission(&self) -> BTreeMap<String, Setting> {
+        let mut by_about: BTreeMap<String, Setting> = BTreeMap::new();
+        for lease in self.leases.values().filter(|lease| lease.acts()) {
+            let sent = lease.sent.as_ref().map(|sent| sent.setting);
+            // While more is tried, what holds is what the trial falls back to.
+            let holds = lease.eased.map_or(sent, |_| Some(lease.wanted));
+            let Some(setting @ Setting::Admission { .. }) = holds else { continue };
+            let strictest = by_about.entry(lease.about.clone()).or_insert(setting);
+            *strictest = strictest.stricter(setting);
+        }
+        by_about
     }
 
     /// Services that an acting command changes: nothing is to be learned of them.

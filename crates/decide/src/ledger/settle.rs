@@ -215,6 +215,11 @@ impl Ledger {
         if lease.sent.as_ref().is_none_or(|sent| sent.setting != lease.allowed) {
             lease.changed_ms = self.now_ms;
         }
+        // More of it has not had its time to show yet.
+        if lease.sent.as_ref().is_some_and(|sent| crate::shed::depth(lease.allowed) > crate::shed::depth(sent.setting))
+        {
+            lease.expected_by_ms = self.now_ms + policy.pace.effect_within_ms;
+        }
         lease.sent = Some(Sent { at_ms: self.now_ms, setting: lease.allowed, mode, sequence, again });
         let reason = with_gate(&lease.reason, lease.gate.as_deref());
         let command = lease.command(key, sequence, policy.lease_ttl_ms)?;

@@ -8,7 +8,7 @@
 
 use super::consider::{QUEUE_SHARE_DRAINED, RELAPSES_MAX};
 use super::{Key, Lease, Ledger, Outcome, Phase, settle::describe, steps};
-use crate::measure::queue_delay_ms;
+use crate::measure::{INVERTED_SLACK_RPS, queue_delay_ms};
 use crate::picture::Picture;
 use crate::policy::Policy;
 use crate::shed;
@@ -67,7 +67,8 @@ impl Ledger {
         let seen = facts.map(|facts| (facts.shed_rps, facts.offered_rps - facts.shed_rps));
         let (shed, admitted) = self.guards.shed_and_admitted(about).or(seen).unwrap_or_default();
         let refuses = shed > REFUSED_SHARE * (shed + admitted) && !self.is_told_to_refuse(about);
-        if waits || refuses {
+        let inverted = facts.and_then(|facts| facts.inverted).is_some_and(|inverted| inverted.rps > INVERTED_SLACK_RPS);
+        if waits || refuses || inverted {
             Room::Tight
         } else if facts.is_some_and(|facts| facts.slow) {
             Room::Slow

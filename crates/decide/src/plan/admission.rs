@@ -56,7 +56,7 @@ pub(super) fn intents(
 
 /// The entries whose flows the setting touches: whole services, or single operations where the others do not use what is
 /// overloaded.
-fn targets(users: &[&FlowFacts], picture: &Picture, setting: Setting) -> BTreeSet<Target> {
+pub(super) fn targets(users: &[&FlowFacts], picture: &Picture, setting: Setting) -> BTreeSet<Target> {
     let Setting::Admission { lowest, .. } = setting else { return BTreeSet::new() };
     let touched = |level: Criticality| level <= lowest;
     let mut entries: BTreeMap<&str, (f64, BTreeSet<&str>)> = BTreeMap::new();

@@ -4,6 +4,7 @@
 //! for; whether it is sent, in what steps and until when is the ledger's matter.
 
 mod admission;
+mod inversion;
 mod isolate;
 mod overload;
 
@@ -64,6 +65,13 @@ pub fn plan(findings: &[Finding], picture: &Picture, guards: &Guards) -> Plan {
             }
         }
     }
+    for (index, finding) in of(findings, Signature::Inversion) {
+        let about = overloaded(finding);
+        match refusal(finding, about, picture, guards) {
+            Some(reason) => plan.abstained.push((about.to_owned(), reason)),
+            None => plan.intents.extend(inversion::intents(index, about, picture, &picture.callers_of(about))),
+        }
+    }
     for (index, finding) in of(findings, Signature::Outlier) {
         match isolate::intent(index, finding, guards) {
             Ok(intent) => plan.intents.push(intent),
@@ -97,7 +105,7 @@ fn rank(signature: Signature) -> Option<u8> {
         Signature::Metastable => Some(0),
         Signature::Hysteresis => Some(1),
         Signature::RetryAmplification => Some(2),
-        Signature::DeviationFront | Signature::Manual | Signature::Outlier => None,
+        Signature::DeviationFront | Signature::Manual | Signature::Outlier | Signature::Inversion => None,
     }
 }
 

@@ -82,7 +82,7 @@ fn retry_budgets(index: usize, about: &str, picture: &Picture, distance: impl Fn
     let on_path = |edge: &&EdgeFacts| {
         let retried = edge.retries_rps > RETRIES_NOTEWORTHY * edge.first_attempts_rps;
         let guardable = matches!(edge.kind, EdgeKind::Call | EdgeKind::Messaging) && !edge.caller.is_empty();
-        guardable && !edge.biased && (edge.callee == about || retried)
+        guardable && !edge.biased && (&*edge.callee == about || retried)
     };
     let edges = picture.edges.iter().filter(on_path);
     edges

@@ -1,6 +1,7 @@
 //! Whatever the graph and the findings are: the limits hold, one writer per knob, no command without a finding.
 
 use super::*;
+use crate::Inverted;
 use crate::gates::{refuses, services_max};
 use crate::guards::carrier_of;
 use proptest::prelude::*;
@@ -32,11 +33,12 @@ prop_compose! {
             shed_rps: 0.0,
             queue_delay_ms: Interval::between(100.0, 3000.0),
             saturated: saturated[index],
-            slow: false,
+            inverted: saturated[index].then_some(Inverted { class: Criticality::CriticalPlus, rps: 60.0 }),
+            ..ServiceFacts::default()
         })).collect();
         let mut edges: Vec<EdgeFacts> = links.into_iter().filter(|(a, b, ..)| a % size != b % size).map(|(a, b, first, retries)| EdgeFacts {
-            caller: name(a % size),
-            callee: name(b % size),
+            caller: name(a % size).into(),
+            callee: name(b % size).into(),
             kind: EdgeKind::Call,
             first_attempts_rps: first,
             retries_rps: retries,
@@ -54,26 +56,26 @@ prop_compose! {
         }).collect();
         let overloaded = overloaded.into_iter().map(|index| index % size).collect();
         Fleet {
-            picture: Picture { at_ms: 0, coverage: 1.0, left_out: 0.0, services_total: size as u32, services, edges, flows },
+            picture: Picture { at_ms: 0, coverage: 1.0, left_out: 0.0, services_total: size as u32, services, edges, flows, ..Picture::default() },
             overloaded,
         }
     }
 }
 
 fn findings(fleet: &Fleet) -> Vec<Finding> {
-    let one = |index: &usize| Finding {
+    let one = |(place, index): (usize, &usize)| Finding {
         id: FindingId(format!("f-{index}")),
         subject: name(*index),
         origin: Some(name(*index)),
-        ..finding(Signature::Metastable)
+        ..finding(if place % 2 == 0 { Signature::Metastable } else { Signature::Inversion })
     };
-    fleet.overloaded.iter().map(one).collect()
+    fleet.overloaded.iter().enumerate().map(one).collect()
 }
 
 #[test]
 fn the_budgets_of_many_callers_leave_a_place_for_the_bound_of_what_is_overloaded() {
     let mut picture = storm(50.0, 3.0);
-    let caller = |index: usize| EdgeFacts { caller: name(index), ..picture.edges[3].clone() };
+    let caller = |index: usize| EdgeFacts { caller: name(index).into(), ..picture.edges[3].clone() };
     let callers: Vec<EdgeFacts> = (0..6).map(caller).collect();
     picture.edges.extend(callers);
     let mut policy = acting();

@@ -20,13 +20,15 @@ fn storm(capacity: f64, attempts: f64) -> Picture {
         offered_rps: demand * attempts,
         first_attempts_rps: demand,
         shed_rps: 0.0,
+        inverted: None,
+        crowded_share: 0.0,
         queue_delay_ms: Interval::between(queue_ms, queue_ms),
         saturated,
         slow: false,
     };
     let edge = |caller: &str, callee: &str, retries_rps| EdgeFacts {
-        caller: caller.to_owned(),
-        callee: callee.to_owned(),
+        caller: caller.into(),
+        callee: callee.into(),
         kind: EdgeKind::Call,
         first_attempts_rps: demand,
         retries_rps,
@@ -60,6 +62,7 @@ fn storm(capacity: f64, attempts: f64) -> Picture {
             edge("front", "search", 0.0),
             edge("cart", "stock", demand * (attempts - 1.0)),
         ],
+        admission: BTreeMap::new(),
         flows: vec![
             flow("buy", Criticality::CriticalPlus, 10.0, 1.0),
             flow("browse", Criticality::Critical, 60.0, 1.0),

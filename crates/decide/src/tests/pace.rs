@@ -321,8 +321,8 @@ fn what_the_overloaded_service_refuses_because_it_was_told_to_ends_no_trial() {
     for flow in &mut picture.flows {
         flow.entry = "stock".to_owned();
     }
-    picture.edges.retain(|edge| edge.callee != "stock");
-    picture.edges.push(EdgeFacts { caller: String::new(), callee: "stock".to_owned(), ..picture.edges[0].clone() });
+    picture.edges.retain(|edge| &*edge.callee != "stock");
+    picture.edges.push(EdgeFacts { caller: "".into(), callee: "stock".into(), ..picture.edges[0].clone() });
     picture.edges[3].timeout_ms = Some(1000.0);
     picture.edges.sort_by(|a, b| (&a.callee, &a.caller).cmp(&(&b.callee, &b.caller)));
     desk.second(&findings, &picture);

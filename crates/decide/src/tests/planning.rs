@@ -1,7 +1,7 @@
 //! What the evidence asks for.
 
 use super::*;
-use crate::{Guards, Plan};
+use crate::{Guards, Inverted, Plan};
 use model::Setting;
 
 fn planned(signature: Signature, picture: &Picture) -> Plan {
@@ -188,4 +188,80 @@ fn an_outlier_is_left_a_little_traffic_where_its_peers_have_room() {
     assert!(full.abstained[0].1.contains("no room"), "{:?}", full.abstained);
     let alone = plan(&[outlier(0.5)], &storm(1000.0, 1.0), &Guards::default());
     assert!(alone.intents.is_empty(), "nobody would obey");
+}
+
+/// The storm's stock with bounds of its own: so much of a class is refused there for lower ones, and a share of all.
+fn crowded(class: Criticality, rps: f64, crowded_share: f64) -> Picture {
+    let mut picture = storm(1000.0, 1.0);
+    let stock = picture.services.get_mut("stock").unwrap();
+    (stock.inverted, stock.crowded_share) = (Some(Inverted { class, rps }), crowded_share);
+    picture
+}
+
+fn shed_at_front(picture: &Picture) -> Option<Setting> {
+    let plan = planned(Signature::Inversion, picture);
+    assert!(plan.intents.iter().all(|intent| intent.target.to_string() == "front"), "{plan:#?}");
+    setting_of(&plan, Knob::Admission)
+}
+
+#[test]
+fn lower_classes_make_room_at_the_entry_step_by_step_for_one_that_is_refused_deep_inside() {
+    let mut picture = crowded(Criticality::CriticalPlus, 20.0, 0.1);
+    // half of 20 of 100 rps: a third of what is sheddable
+    let first = Setting::Admission { lowest: Criticality::Sheddable, fraction_permille: 666 };
+    assert_eq!(shed_at_front(&picture), Some(first));
+    picture.admission.insert("stock".to_owned(), first);
+    let second = Setting::Admission { lowest: Criticality::Sheddable, fraction_permille: 333 };
+    assert!(
+        matches!(
+            shed_at_front(&picture),
+            Some(Setting::Admission { lowest: Criticality::Sheddable, fraction_permille: 331..=333 })
+        ),
+        "{second:?}"
+    );
+}
+
+#[test]
+fn what_gives_way_is_held_while_the_service_is_crowded_and_comes_back_when_it_has_room() {
+    let held = Setting::Admission { lowest: Criticality::Critical, fraction_permille: 900 };
+    let mut picture = crowded(Criticality::CriticalPlus, 1.0, 0.1);
+    picture.admission.insert("stock".to_owned(), held);
+    let share = |setting: Option<Setting>| crate::shed::share(setting.unwrap(), &[30.0, 0.0, 60.0, 10.0]);
+    assert!((share(shed_at_front(&picture)) - 0.36).abs() < 0.002);
+    picture.services.get_mut("stock").unwrap().crowded_share = 0.0;
+    assert!((share(shed_at_front(&picture)) - 0.32).abs() < 0.002);
+}
+
+#[test]
+fn nothing_gives_way_to_itself_and_nothing_is_done_on_biased_sampling() {
+    let mut picture = crowded(Criticality::Critical, 500.0, 0.5);
+    let all_below = Setting::Admission { lowest: Criticality::Critical, fraction_permille: 1000 };
+    assert_eq!(shed_at_front(&picture), Some(all_below), "sheddable only, whatever is refused of the critical");
+    picture.edges.iter_mut().for_each(|edge| edge.biased = true);
+    let plan = planned(Signature::Inversion, &picture);
+    assert_eq!(plan.intents, []);
+    assert!(plan.abstained[0].1.contains("cannot be reconciled"), "{:?}", plan.abstained);
+}
+
+#[test]
+fn nothing_is_let_back_in_by_trial_while_a_class_is_refused_for_lower_ones() {
+    let mut desk = Desk::new(acting());
+    let (findings, mut picture) = ([finding(Signature::Inversion)], crowded(Criticality::CriticalPlus, 40.0, 0.2));
+    let mix = [30.0, 0.0, 60.0, 10.0];
+    let shed = |desk: &Desk| desk.ledger.admission().get("stock").map_or(0.0, |held| crate::shed::share(*held, &mix));
+    let mut second = |desk: &mut Desk| {
+        desk.second(&findings, &picture);
+        picture.admission = desk.ledger.admission();
+    };
+    let mut before = 0.0;
+    for _ in 0..12 {
+        second(&mut desk);
+        assert!(shed(&desk) >= before, "{} after {before}", shed(&desk));
+        before = shed(&desk);
+    }
+    assert!(before > 0.3 && before <= 0.9, "step by step, and what suffers is let in whole: {before}");
+    for _ in 0..40 {
+        second(&mut desk);
+    }
+    assert_eq!(shed(&desk), 0.0, "it has had no effect, and is withdrawn");
 }

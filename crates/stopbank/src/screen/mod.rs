@@ -142,6 +142,7 @@ pub(crate) fn signature(signature: model::Signature) -> &'static str {
         model::Signature::Hysteresis => "hysteresis",
         model::Signature::Manual => "manual",
         model::Signature::Outlier => "outlier",
+        model::Signature::Inversion => "inversion",
     }
 }
 
