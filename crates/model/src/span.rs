@@ -114,6 +114,10 @@ impl SpanFlags {
     pub const ADDRESS: SpanFlags = SpanFlags(32);
     /// The peer is a messaging system.
     pub const MESSAGING: SpanFlags = SpanFlags(64);
+    /// A sidecar's hop (always with [`SpanFlags::PROXY`]) that is named as the service beside it: it stands for that
+    /// service's own half of the call where the service emits no spans. Outbound hops are client spans, inbound ones server
+    /// spans.
+    pub const SIDECAR: SpanFlags = SpanFlags(128);
 
     /// Are all bits of `other` set?
     pub fn has(self, other: SpanFlags) -> bool {

@@ -90,6 +90,18 @@ fn every_shape_gives_the_edges_of_the_requests_behind_it() {
             &["cart 1 0", "web 1 1"],
         ),
         (
+            "istio-silent",
+            include_str!("shapes/istio-silent.json"),
+            &["cart [/cart/{id}] > stock [/items/{id}] call 2/1/1", "web [/checkout] > cart [/cart/{id}] call 1/0/0"],
+            &["cart 1 0", "stock 2 0", "web 1 1"],
+        ),
+        (
+            "linkerd-silent",
+            include_str!("shapes/linkerd-silent.json"),
+            &["cart [/cart/{id}] > stock [/items/{id}] call 1/0/0", "web [/checkout] > cart [/cart/{id}] call 1/0/0"],
+            &["cart 1 0", "stock 1 0", "web 1 1"],
+        ),
+        (
             "java-kafka",
             include_str!("shapes/java-kafka.json"),
             &["shop [/orders] > mail [process orders] messaging 1/0/0"],

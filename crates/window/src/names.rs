@@ -1,8 +1,9 @@
 //! The texts of names, kept until a row that uses them leaves the shard.
 
+use crate::Part;
 use crate::rows::Plain;
 use hashbrown::HashMap;
-use model::{NameId, Named, Window};
+use model::{NameId, Named};
 
 /// What is known of a name.
 #[derive(Debug)]
@@ -46,16 +47,17 @@ impl Names {
         }
     }
 
-    /// Gives the window the texts of the names that it is the first to use, sorted by id.
-    pub(crate) fn announce(&mut self, window: &mut Window) {
+    /// Gives the part's window the texts of the names that it is the first to use, sorted by id.
+    pub(crate) fn announce(&mut self, part: &mut Part) {
+        let Part { window, side, .. } = part;
         let mut names = std::mem::take(&mut self.overdue);
-        for row in &window.services {
+        for row in window.services.iter().chain(&side.services) {
             let key = row.key;
             for id in [key.service, key.operation, key.version, key.zone, key.instance] {
                 self.need(id, &mut names);
             }
         }
-        for row in &window.edges {
+        for row in window.edges.iter().chain(&side.edges) {
             let key = row.key;
             for id in [key.caller, key.caller_operation, key.callee, key.callee_operation] {
                 self.need(id, &mut names);

@@ -1,7 +1,7 @@
 //! One shard's share of a window.
 
-use crate::rows::{FailedBucket, Open, Pool, Ranked, Route};
-use model::{EdgeRow, FlowRow, ServiceRow, Window};
+use crate::rows::{EdgeAcc, FailedBucket, Open, Pool, Ranked, Route, ServiceAcc, Table};
+use model::{EdgeKey, EdgeRow, FlowRow, NameId, ServiceKey, ServiceRow, Window};
 use serde::{Deserialize, Serialize};
 
 /// One shard's share of a closed window: its rows, and what only the [`crate::Merger`] can turn into facts (addresses
@@ -13,6 +13,18 @@ pub struct Part {
     pub(crate) hints: Vec<EdgeHint>,
     /// What paired calls taught, sorted.
     pub(crate) routes: Vec<Route>,
+    pub(crate) side: SidePart,
+}
+
+/// What sidecars counted in the place of the services beside them: it counts where those emit no spans.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SidePart {
+    pub(crate) services: Vec<ServiceRow>,
+    pub(crate) edges: Vec<EdgeRow>,
+    /// One for each row in `edges`, in the same order.
+    pub(crate) hints: Vec<EdgeHint>,
+    /// Sidecars behind which the service's own spans were seen, sorted.
+    pub(crate) carried: Vec<NameId>,
 }
 
 /// What an edge row lacks until all shards' shares are together.
@@ -45,29 +57,42 @@ impl Part {
         let mut part = Part::empty(end_ns, width_ns);
         let window = &mut part.window;
         (window.spans, window.late, window.folded) = (open.spans, open.late, open.folded);
-        window.services = open.services.rows_mut().iter_mut().map(|(key, row)| row.close(*key, pool)).collect();
-        window.services.sort_unstable_by_key(|row: &ServiceRow| row.key);
+        window.services = services(&mut open.services, pool);
         window.flows = open.flows.rows_mut().iter_mut().map(|(key, row)| row.close(*key)).collect();
         window.flows.sort_unstable_by_key(|row: &FlowRow| row.key);
         window.local = open.steps.rows().iter().map(|(key, row)| row.close(*key)).collect();
         window.local.sort_unstable_by_key(|row| (row.service, row.operation));
-        let mut edges: Vec<(EdgeRow, EdgeHint)> = open
-            .edges
-            .rows_mut()
-            .iter_mut()
-            .map(|(key, row)| {
-                let hint = EdgeHint {
-                    exemplars: row.exemplars().to_vec(),
-                    failed: row.failed().to_vec(),
-                    said_timeout_us: row.said_timeout_us(),
-                };
-                (row.close(*key, pool), hint)
-            })
-            .collect();
-        edges.sort_unstable_by_key(|(row, _)| row.key);
-        (window.edges, part.hints) = edges.into_iter().unzip();
+        (window.edges, part.hints) = edges(&mut open.edges, pool);
+        part.side.services = services(&mut open.side.services, pool);
+        (part.side.edges, part.side.hints) = edges(&mut open.side.edges, pool);
+        part.side.carried = open.side.carried.iter().copied().collect();
         part.routes = open.routes.iter().copied().collect();
         part.routes.sort_unstable();
         part
     }
+}
+
+/// The rows of services, sorted.
+fn services(table: &mut Table<ServiceKey, ServiceAcc>, pool: &mut Pool) -> Vec<ServiceRow> {
+    let mut rows: Vec<ServiceRow> = table.rows_mut().iter_mut().map(|(key, row)| row.close(*key, pool)).collect();
+    rows.sort_unstable_by_key(|row| row.key);
+    rows
+}
+
+/// The rows of edges, sorted, with their hints.
+fn edges(table: &mut Table<EdgeKey, EdgeAcc>, pool: &mut Pool) -> (Vec<EdgeRow>, Vec<EdgeHint>) {
+    let mut edges: Vec<(EdgeRow, EdgeHint)> = table
+        .rows_mut()
+        .iter_mut()
+        .map(|(key, row)| {
+            let hint = EdgeHint {
+                exemplars: row.exemplars().to_vec(),
+                failed: row.failed().to_vec(),
+                said_timeout_us: row.said_timeout_us(),
+            };
+            (row.close(*key, pool), hint)
+        })
+        .collect();
+    edges.sort_unstable_by_key(|(row, _)| row.key);
+    edges.into_iter().unzip()
 }

@@ -132,7 +132,7 @@ impl Shard {
             return;
         }
         open.settle.push(id);
-        if linked || matches!(span.kind, SpanKind::Client | SpanKind::Producer) {
+        if linked || matches!(span.kind, SpanKind::Client | SpanKind::Producer) || span.flags.has(SpanFlags::PROXY) {
             return;
         }
         let (row, criticality) = serve(span, open, &mut self.shared, &self.config);
@@ -200,7 +200,7 @@ impl Shard {
         self.counters.folded += open.folded;
         let width_ns = self.config.width_ns;
         let mut part = Part::close((number + 1) * width_ns, width_ns, &mut open, &mut self.shared.pool);
-        self.names.announce(&mut part.window);
+        self.names.announce(&mut part);
         parts.push(part);
         self.opens.recycle(open, &mut self.shared);
         self.given = Some((number, 0));
@@ -209,8 +209,10 @@ impl Shard {
 
     fn turn_admissions(&mut self, open: &Open) {
         use crate::rows::RowKey;
-        self.shared.services.turn(open.services.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
-        self.shared.edges.turn(open.edges.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
+        let services = open.services.rows().iter().chain(open.side.services.rows());
+        self.shared.services.turn(services.map(|(key, row)| (key.mix(), row.calls.0)));
+        let edges = open.edges.rows().iter().chain(open.side.edges.rows());
+        self.shared.edges.turn(edges.map(|(key, row)| (key.mix(), row.calls.0)));
         self.shared.flows.turn(open.flows.rows().iter().map(|(key, row)| (key.mix(), row.requests.0)));
         self.shared.steps.turn(open.steps.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
     }

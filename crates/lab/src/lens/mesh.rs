@@ -47,7 +47,7 @@ impl Mesh {
     }
 
     /// What the caller's sidecar says of a call.
-    fn outbound(&self, client: &mut Span, proxy: &mut Batch) {
+    fn outbound(&self, client: &mut Span, service: &str, proxy: &mut Batch) {
         let callee = client.attributes.text("peer.service").to_owned();
         let host = format!("{callee}.{NAMESPACE}.svc.cluster.local");
         client.attributes.remove("peer.service");
@@ -63,7 +63,7 @@ impl Mesh {
             name: format!("{host}:80/*"),
             start_ns,
             end_ns,
-            attributes: tags(&cluster, failed, status(client), "-"),
+            attributes: tags(service, &cluster, failed, status(client), "-"),
             links: Vec::new(),
             ..client.clone()
         };
@@ -75,7 +75,7 @@ impl Mesh {
                 id: hops.first_try,
                 end_ns: refused_ns,
                 failed: true,
-                attributes: tags(&cluster, true, "503", "UF"),
+                attributes: tags(service, &cluster, true, "503", "UF"),
                 ..again.clone()
             });
             let mut attributes = again.attributes.clone();
@@ -101,7 +101,7 @@ impl Mesh {
             name: format!("{service}.{NAMESPACE}.svc.cluster.local:80/*"),
             start_ns: server.start_ns - 200 * US,
             end_ns: server.end_ns + 100 * US,
-            attributes: tags(cluster, server.failed, status(server), "-"),
+            attributes: tags(service, cluster, server.failed, status(server), "-"),
             ..server.clone()
         };
         if server.parent == 0 {
@@ -112,6 +112,7 @@ impl Mesh {
                 name: format!("router outbound|80||{service}.{NAMESPACE}.svc.cluster.local; egress"),
                 start_ns: inbound.start_ns - 200 * US,
                 end_ns: inbound.end_ns + 100 * US,
+                attributes: gateway_tags(service, &inbound.attributes),
                 ..inbound.clone()
             };
             gateway.spans.push(Span { id: egress.parent, parent: 0, kind: SpanKind::Server, ..egress.clone() });
@@ -129,7 +130,9 @@ impl Bend for Mesh {
         let mut gateway = envoy(&batch, "istio-ingressgateway.istio-system");
         for span in &mut batch.spans {
             match span.kind {
-                SpanKind::Client if !span.attributes.has("db.system.name") => self.outbound(span, &mut proxy),
+                SpanKind::Client if !span.attributes.has("db.system.name") => {
+                    self.outbound(span, &service, &mut proxy);
+                }
                 SpanKind::Server => self.inbound(span, &service, &mut proxy, &mut gateway),
                 _ => {}
             }
@@ -153,10 +156,12 @@ fn envoy(beside: &Batch, service: &str) -> Batch {
 }
 
 /// Envoy's tags, all of them text.
-fn tags(cluster: &str, failed: bool, status: &str, flags: &str) -> Attributes {
+fn tags(service: &str, cluster: &str, failed: bool, status: &str, flags: &str) -> Attributes {
     let mut tags = Attributes::texts(&[
         ("node_id", "sidecar~10.0.0.7~pod.shop~shop.svc.cluster.local"),
         ("component", "proxy"),
+        ("istio.canonical_service", service),
+        ("istio.namespace", NAMESPACE),
         ("http.protocol", "HTTP/1.1"),
         ("http.status_code", status),
         ("upstream_cluster", cluster),
@@ -166,6 +171,17 @@ fn tags(cluster: &str, failed: bool, status: &str, flags: &str) -> Attributes {
     if failed {
         tags.set_text("error", "true");
     }
+    tags
+}
+
+/// The tags of the gateway's spans around a request to `service`.
+fn gateway_tags(service: &str, inbound: &Attributes) -> Attributes {
+    let cluster = format!("outbound|80||{service}.{NAMESPACE}.svc.cluster.local");
+    let mut tags = inbound.clone();
+    tags.set_text("node_id", "router~10.0.0.3~gateway.istio-system~istio-system.svc.cluster.local");
+    tags.set_text("istio.canonical_service", "istio-ingressgateway");
+    tags.set_text("upstream_cluster", cluster.as_str());
+    tags.set_text("upstream_cluster.name", cluster);
     tags
 }
 

@@ -260,7 +260,7 @@ impl<'r, 'a> Sink<'r, 'a> {
             }
         }
         if matches!(producer, Producer::Http | Producer::Rpc) {
-            named = operation(service, slots, self.work);
+            named = operation(service, false, slots, self.work);
         }
         self.attributes = attributes;
         let failed = failed.unwrap_or_else(|| went_wrong(side, slots));

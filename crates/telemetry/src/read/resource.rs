@@ -18,17 +18,24 @@ pub(crate) struct Resource {
     pub(crate) zone: NameId,
     pub(crate) instance: NameId,
     pub(crate) flags: SpanFlags,
+    /// A proxy whose resource names the workload beside it, as Linkerd's does.
+    pub(crate) sidecar: bool,
 }
 
 /// Reads a resource's attributes (none at all if it was not there).
 pub(crate) fn resource(slots: &Slots<'_>, identity: &Identity, work: &mut Work) -> Resource {
     let Work { names, buffer, oddities, .. } = work;
+    let proxy = is_proxy(slots);
+    let workload = slots.first_text(WORKLOADS).filter(|_| proxy);
     buffer.clear();
     for part in &identity.0 {
         let text = match part {
             IdentityPart::Environment => slots.first_text(&[Key::EnvironmentName, Key::Environment]),
             IdentityPart::Cluster => slots.text(Key::Cluster),
-            IdentityPart::Namespace => slots.first_text(&[Key::ServiceNamespace, Key::K8sNamespace]),
+            IdentityPart::Namespace => {
+                slots.first_text(&[Key::ServiceNamespace, Key::K8sNamespace, Key::LinkerdNamespace])
+            }
+            IdentityPart::Name if workload.is_some() => workload,
             IdentityPart::Name => {
                 if slots.text(Key::ServiceName).is_none() {
                     oddities.count(Oddity::ServiceName);
@@ -53,12 +60,13 @@ pub(crate) fn resource(slots: &Slots<'_>, identity: &Identity, work: &mut Work) 
         version: name(&[Key::ServiceVersion]),
         zone: name(&[Key::Zone]),
         instance: name(&[Key::ServiceInstance, Key::Pod, Key::Host]),
-        flags: match is_proxy(slots) {
-            true => SpanFlags::PROXY,
-            false => SpanFlags::default(),
-        },
+        flags: if proxy { SpanFlags::PROXY } else { SpanFlags::default() },
+        sidecar: workload.is_some(),
     }
 }
+
+/// Linkerd's proxies send the labels of their pods with them (injected by its control plane): whom they stand beside.
+const WORKLOADS: &[Key] = &[Key::LinkerdDeployment, Key::LinkerdStatefulSet, Key::LinkerdDaemonSet];
 
 /// Envoy names itself as its SDK; Linkerd's proxy, whose scope is empty, only as its service.
 fn is_proxy(slots: &Slots<'_>) -> bool {

@@ -106,7 +106,7 @@ impl Sink<'_> {
                 Outcome::Failed(by_words(slots))
             }
         };
-        let mut span = reduce(draft, slots, resource, kind, outcome, self.work);
+        let mut span = reduce(draft, slots, resource, kind, outcome, &self.config.identity, self.work);
         if polls {
             span.flags = span.flags.with(SpanFlags::MESSAGING).with(SpanFlags::STREAMING);
         }

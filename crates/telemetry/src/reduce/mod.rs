@@ -4,6 +4,7 @@ mod hints;
 mod operation;
 mod outcome;
 mod peer;
+mod sidecar;
 mod template;
 mod weight;
 
@@ -18,7 +19,7 @@ use crate::read::draft::{Draft, Slots, set};
 use crate::read::key::Key;
 use crate::read::resource::Resource;
 use crate::read::sink::Work;
-use crate::{Oddities, Oddity};
+use crate::{Identity, Oddities, Oddity};
 use model::{Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
 
 /// What went on for so long and ended well was a stream, a long poll or a job, whatever it says of itself.
@@ -33,6 +34,7 @@ pub(crate) fn reduce(
     resource: &Resource,
     kind: SpanKind,
     outcome: Outcome,
+    identity: &Identity,
     work: &mut Work,
 ) -> Span {
     let start_ns = if draft.start_ns == 0 || draft.start_ns > draft.end_ns {
@@ -46,6 +48,11 @@ pub(crate) fn reduce(
     }
     let (peer, peer_flags) = peer::peer(kind, slots, work);
     let (weight, weight_flags) = weight::weight(slots, work.unmarked);
+    let flags = resource.flags.with(hints::flags(slots));
+    let sidecar =
+        if flags.has(SpanFlags::PROXY) { sidecar::sidecar(kind, slots, resource, identity, work) } else { None };
+    let service = sidecar.unwrap_or(resource.service);
+    let sidecar_flags = if sidecar.is_some() { SpanFlags::SIDECAR } else { SpanFlags::default() };
     let long = draft.end_ns - start_ns >= LONG_NS && outcome == Outcome::Ok;
     let long = if long { SpanFlags::STREAMING } else { SpanFlags::default() };
     Span {
@@ -54,8 +61,8 @@ pub(crate) fn reduce(
         parent: SpanId(draft.parent),
         start_ns,
         end_ns: draft.end_ns,
-        service: resource.service,
-        operation: operation(resource.service, slots, work),
+        service,
+        operation: operation(service, sidecar.is_some(), slots, work),
         peer,
         version: resource.version,
         zone: resource.zone,
@@ -67,7 +74,7 @@ pub(crate) fn reduce(
         kind,
         outcome,
         criticality: hints::criticality(slots),
-        flags: resource.flags.with(peer_flags).with(weight_flags).with(hints::flags(slots)).with(long),
+        flags: flags.with(peer_flags).with(weight_flags).with(sidecar_flags).with(long),
     }
 }
 

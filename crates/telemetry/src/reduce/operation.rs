@@ -24,14 +24,18 @@ const NAMING: u128 = set(&[
 ]);
 
 /// `http.route`; database operation and collection; messaging operation and destination; rpc service and method;
-/// `url.template`; else the span's name, templated.
+/// `url.template`; else the span's name, templated. A sidecar's span is named after the proxy's configuration: there the
+/// path of the URL says more.
 #[inline]
-pub(crate) fn operation(service: NameId, slots: &Slots<'_>, work: &mut Work) -> NameId {
+pub(crate) fn operation(service: NameId, sidecar: bool, slots: &Slots<'_>, work: &mut Work) -> NameId {
     let Work { names, buffer, oddities, .. } = work;
     if slots.any(NAMING)
         && let Some((text, shape)) = by_attributes(slots, buffer)
     {
         return names.operation(service, text, shape, oddities);
+    }
+    if sidecar && let Some(path) = slots.first_text(&[Key::UrlFull, Key::HttpUrl]).and_then(path) {
+        return names.operation(service, path, Shape::Raw, oddities);
     }
     names.operation(service, slots.text(Key::SpanName).unwrap_or_default(), Shape::Raw, oddities)
 }
@@ -59,6 +63,14 @@ fn by_attributes<'s>(slots: &'s Slots<'_>, buffer: &'s mut Vec<u8>) -> Option<(&
         (None, None) => {}
     }
     slots.text(Key::UrlTemplate).map(|url| (url, Shape::Ready))
+}
+
+/// The path of a URL, without what is asked of it.
+fn path(url: &[u8]) -> Option<&[u8]> {
+    let start = url.windows(3).position(|window| window == b"://")? + 3;
+    let path = &url[start + url[start..].iter().position(|byte| *byte == b'/')?..];
+    let end = path.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(path.len());
+    Some(&path[..end])
 }
 
 /// Where a query's collection is said.

@@ -90,6 +90,7 @@ pub(crate) fn flags(flags: SpanFlags) -> Vec<&'static str> {
         (16, "BIASED"),
         (32, "ADDRESS"),
         (64, "MESSAGING"),
+        (128, "SIDECAR"),
     ]);
     all.into_iter().filter(|(bit, _)| flags.0 & bit != 0).map(|(_, name)| name).collect()
 }

@@ -5,15 +5,18 @@
 
 mod edges;
 mod routes;
+mod silent;
 #[cfg(test)]
 mod tests;
 
 use crate::Part;
+use crate::part::SidePart;
 use crate::rows::Plain;
 use edges::Edges;
 use hashbrown::HashSet;
 use model::{FlowRow, LocalRow, Named, ServiceRow, Window};
 use routes::Routes;
+use silent::Silent;
 use std::collections::BTreeMap;
 
 /// Bounds of a [`Merger`].
@@ -42,6 +45,7 @@ pub struct Merger {
     closed_ns: Vec<u64>,
     pending: BTreeMap<u64, Vec<Part>>,
     routes: Routes,
+    silent: Silent,
     announced: HashSet<u64, Plain>,
     /// Late and all spans of recent windows, in 1/1024, decaying by an eighth per window.
     recent: (u64, u64),
@@ -62,6 +66,7 @@ impl Merger {
             closed_ns: vec![0; shards.max(1)],
             pending: BTreeMap::new(),
             routes: Routes::new(config.routes_max),
+            silent: Silent::new(config.routes_max),
             announced: HashSet::with_hasher(Plain),
             recent: (0, 0),
             given: None,
@@ -105,7 +110,7 @@ impl Merger {
         let mut window = Window { end_ns, width_ns: self.config.width_ns, ..Window::default() };
         let (mut services, mut flows, mut edges) = (Vec::new(), Vec::new(), Edges::default());
         let mut local = Vec::new();
-        let mut routes = Vec::new();
+        let (mut routes, mut sides) = (Vec::new(), Vec::new());
         for part in parts {
             let share = part.window;
             window.spans += share.spans;
@@ -117,8 +122,17 @@ impl Merger {
             local.push(share.local);
             edges.add(share.edges, part.hints);
             routes.extend(part.routes);
+            sides.push(part.side);
         }
         routes.sort_unstable();
+        self.silent.learn(end_ns, services.iter().flatten(), &sides);
+        for side in sides {
+            let (rows, sidecars, hints) = self.silent.only(end_ns, side);
+            if !rows.is_empty() {
+                services.push(rows);
+            }
+            edges.add(sidecars, hints);
+        }
         window.services = merged(services, |row: &ServiceRow| row.key, add_service);
         window.flows = merged(flows, |row: &FlowRow| row.key, add_flow);
         window.local = merged(local, |row: &LocalRow| (row.service, row.operation), add_local);
@@ -161,6 +175,7 @@ impl Part {
             && window.edges.is_empty()
             && window.flows.is_empty()
             && window.local.is_empty()
+            && self.side == SidePart::default()
     }
 }
 

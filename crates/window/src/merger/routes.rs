@@ -117,7 +117,7 @@ fn confirm<K: Ord, T: Copy + PartialEq>(facts: &mut BTreeMap<K, Fact<T>>, key: K
 }
 
 /// Past the bound the quarter that was not seen for longest goes.
-fn prune<K: Ord + Copy, T>(map: &mut BTreeMap<K, T>, max: usize, seen_ns: impl Fn(&T) -> u64) {
+pub(super) fn prune<K: Ord + Copy, T>(map: &mut BTreeMap<K, T>, max: usize, seen_ns: impl Fn(&T) -> u64) {
     if map.len() <= max {
         return;
     }

@@ -8,6 +8,7 @@ mod key;
 mod open;
 mod recorder;
 mod service;
+mod side;
 mod step;
 mod table;
 
@@ -19,5 +20,6 @@ pub(crate) use key::RowKey;
 pub(crate) use open::{Admissions, Deferred, Open, Route};
 pub(crate) use recorder::{Pool, Recorder, highest_equivalent};
 pub(crate) use service::{Served, ServiceAcc};
+pub(crate) use side::Side;
 pub(crate) use step::{StepAcc, StepKey};
 pub(crate) use table::{Accumulator, Plain, Table};

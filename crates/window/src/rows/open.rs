@@ -1,6 +1,6 @@
 //! An open window: its rows, and the spans that are settled when it closes.
 
-use super::{Accumulator, Admission, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, StepAcc, StepKey, Table};
+use super::{Accumulator, Admission, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, Side, StepAcc, StepKey, Table};
 use crate::ShardConfig;
 use crate::store::NodeId;
 use hashbrown::HashSet;
@@ -73,6 +73,7 @@ pub(crate) struct Open {
     pub(crate) edges: Table<EdgeKey, EdgeAcc>,
     pub(crate) flows: Table<FlowKey, FlowAcc>,
     pub(crate) steps: Table<StepKey, StepAcc>,
+    pub(crate) side: Side,
     /// Spans that are settled when the window closes.
     pub(crate) settle: Vec<NodeId>,
     /// Spans that an earlier window has passed on.
@@ -90,6 +91,7 @@ impl Open {
             edges: Table::new(),
             flows: Table::new(),
             steps: Table::new(),
+            side: Side::new(),
             settle: Vec::new(),
             deferred: Vec::new(),
             routes: HashSet::with_hasher(super::table::Plain),
@@ -155,9 +157,19 @@ impl Open {
         }
     }
 
+    /// The rows of services and edges change places with those that sidecars count.
+    pub(crate) fn swap_side(&mut self) {
+        std::mem::swap(&mut self.services, &mut self.side.services);
+        std::mem::swap(&mut self.edges, &mut self.side.edges);
+    }
+
     /// Rows there is memory for.
     pub(crate) fn allocated(&self) -> usize {
-        self.services.allocated() + self.edges.allocated() + self.flows.allocated() + self.steps.allocated()
+        self.services.allocated()
+            + self.edges.allocated()
+            + self.flows.allocated()
+            + self.steps.allocated()
+            + self.side.allocated()
     }
 
     /// Empty again, with memory for as much as this time.
@@ -166,6 +178,7 @@ impl Open {
         self.edges.clear();
         self.flows.clear();
         self.steps.clear();
+        self.side.clear();
         let keep = self.settle.len() * 2;
         self.settle.clear();
         self.settle.shrink_to(keep);
@@ -177,6 +190,7 @@ impl Open {
     pub(crate) fn bytes(&self) -> usize {
         let lists: usize = self.services.rows().iter().map(|row| row.1.bytes()).sum::<usize>()
             + self.edges.rows().iter().map(|row| row.1.bytes()).sum::<usize>()
+            + self.side.bytes()
             + self.flows.rows().iter().map(|row| row.1.bytes()).sum::<usize>();
         self.services.bytes()
             + self.edges.bytes()

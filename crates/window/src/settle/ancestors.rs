@@ -1,5 +1,6 @@
 //! Where a span comes from: its enclosing operation, and who called.
 
+use super::sidecar::Alone;
 use super::{HOPS_MAX, Settler};
 use crate::store::{Node, NodeId, State};
 use model::NameId;
@@ -46,7 +47,7 @@ impl Settler<'_> {
             if above.service != call.service && !above.is_proxy() {
                 return known(own);
             }
-            if above.receives() && above.service == call.service && !above.is_proxy() {
+            if above.receives() && above.service == call.service && (!above.is_proxy() || above.is_sidecar()) {
                 return known(above.operation);
             }
             (at, moved) = (above, true);
@@ -64,6 +65,11 @@ impl Settler<'_> {
         for _ in 0..HOPS_MAX {
             let Some(above) = self.seen(at) else { return Origin::Unseen };
             if above.is_proxy() {
+                match self.alone(above) {
+                    Alone::Yes => return Origin::Call(at),
+                    Alone::Unseen => return Origin::Unseen,
+                    Alone::No => {}
+                }
                 if above.state.has(State::ROOT) {
                     return Origin::Outside;
                 }

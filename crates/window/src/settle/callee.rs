@@ -47,7 +47,7 @@ impl Settler<'_> {
         }
     }
 
-    fn settle_called(&mut self, id: NodeId, node: &Node, call_id: NodeId, call: &Node, key: ServiceKey) {
+    pub(super) fn settle_called(&mut self, id: NodeId, node: &Node, call_id: NodeId, call: &Node, key: ServiceKey) {
         let enclosing = self.enclosing(call);
         let counted = if node.kind == SpanKind::Consumer {
             Counted::Here

@@ -36,7 +36,8 @@ impl Settler<'_> {
         while let (Some(next), true) = (stack.pop(), budget > 0) {
             budget -= 1;
             let Some(visited) = self.store.get(next) else { continue };
-            let counts = next == id || (visited.receives() && !visited.is_proxy());
+            let silent = || visited.is_sidecar() && self.is_silent(next);
+            let counts = next == id || (visited.receives() && (!visited.is_proxy() || silent()));
             if counts && !visited.flags.has(SpanFlags::LINKED) {
                 self.open.flows.row(at).visit(visited.service, scaled(visited.weight.count()));
             }

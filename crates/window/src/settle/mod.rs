@@ -9,11 +9,13 @@ mod caller;
 mod exclusive;
 mod flow;
 mod retry;
+mod sidecar;
 
 use crate::ShardConfig;
 use crate::rows::{Admissions, Deferred, Open};
 use crate::store::{Node, NodeId, Order, State, Store};
 use model::{SpanFlags, SpanKind};
+use sidecar::Alone;
 
 /// Hops that are followed towards a root.
 const HOPS_MAX: usize = 64;
@@ -46,7 +48,10 @@ pub(crate) fn settles(node: &Node) -> bool {
     // Without a parent an internal span is a request of its own, unless it only polls a broker.
     let poll = node.flags.has(SpanFlags::MESSAGING);
     let internal = node.kind == SpanKind::Internal && (poll || !node.state.has(State::ROOT));
-    node.state.has(State::FILLED) && !node.state.has(State::PAIR_ONLY) && !node.is_proxy() && !internal
+    node.state.has(State::FILLED)
+        && !node.state.has(State::PAIR_ONLY)
+        && (!node.is_proxy() || node.is_sidecar())
+        && !internal
 }
 
 impl Settler<'_> {
@@ -55,21 +60,35 @@ impl Settler<'_> {
     pub(crate) fn settle(&mut self, id: NodeId) {
         let store = self.store;
         let Some(node) = store.get(id) else { return };
-        if node.sends() { self.settle_caller(id, node) } else { self.settle_callee(id, node, 0) }
+        if node.is_proxy() {
+            self.settle_sidecar(id, node, 0);
+        } else if node.sends() {
+            self.settle_caller(id, node);
+        } else {
+            self.settle_callee(id, node, 0);
+        }
     }
 
     /// Settles a span that will be forgotten now, with what is known.
     pub(crate) fn settle_now(&mut self, id: NodeId) {
         let store = self.store;
         let Some(node) = store.get(id) else { return };
-        if node.sends() { self.settle_caller(id, node) } else { self.settle_callee(id, node, TRIES_MAX) }
+        if node.is_proxy() {
+            self.settle_sidecar(id, node, TRIES_MAX);
+        } else if node.sends() {
+            self.settle_caller(id, node);
+        } else {
+            self.settle_callee(id, node, TRIES_MAX);
+        }
     }
 
     /// Settles a span that an earlier window has deferred.
     pub(crate) fn settle_deferred(&mut self, deferred: Deferred) {
         let store = self.store;
-        if let Some(node) = store.get(deferred.id) {
-            self.settle_origin(deferred.id, node, deferred);
+        match store.get(deferred.id) {
+            Some(node) if node.is_proxy() => self.settle_sidecar(deferred.id, node, deferred.tries),
+            Some(node) => self.settle_origin(deferred.id, node, deferred),
+            None => {}
         }
     }
 
@@ -113,15 +132,16 @@ impl Settler<'_> {
                 return Some((node.pair, pair));
             }
         }
-        self.behind(id, window, &mut { CHILDREN_MAX })
+        self.behind(id, window, node.is_proxy(), &mut { CHILDREN_MAX })
     }
 
     /// The same, through proxies and past those that lead nowhere; what a proxy mirrors to another service is no answer.
+    /// Where a sidecar called (`sidecars`), the callee's may have answered for a service that emits nothing.
     #[cold]
-    fn behind(&self, id: NodeId, window: u64, budget: &mut usize) -> Option<(NodeId, &Node)> {
+    fn behind(&self, id: NodeId, window: u64, sidecars: bool, budget: &mut usize) -> Option<(NodeId, &Node)> {
         *budget = budget.checked_sub(1)?;
-        let first = self.received(id, window, budget).min_by_key(|(order, _)| *order)?.1.1.service;
-        let answers = self.received(id, window, budget).filter(|(_, (_, node))| node.service == first);
+        let first = self.received(id, window, sidecars, budget).min_by_key(|(order, _)| *order)?.1.1.service;
+        let answers = self.received(id, window, sidecars, budget).filter(|(_, (_, node))| node.service == first);
         answers.max_by_key(|(order, _)| *order).map(|(_, received)| received)
     }
 
@@ -130,6 +150,7 @@ impl Settler<'_> {
         &'s self,
         id: NodeId,
         window: u64,
+        sidecars: bool,
         budget: &'b mut usize,
     ) -> impl Iterator<Item = (Order, (NodeId, &'s Node))> + use<'s, 'b> {
         // A half under the same id may be no child in the list.
@@ -137,7 +158,13 @@ impl Settler<'_> {
         let pair = self.seen_by(pair, window).map(|node| (pair, node));
         self.children(id, window).chain(pair).filter_map(move |(next, child)| {
             let received = match child.is_proxy() {
-                true => self.behind(next, window, budget)?,
+                // What a service asked of others does not answer for it.
+                true if self.alone(child) == Alone::Yes => return None,
+                true => match self.behind(next, window, sidecars, budget) {
+                    Some(received) => received,
+                    None if sidecars && child.is_sidecar() && child.receives() => (next, child),
+                    None => return None,
+                },
                 false if child.receives() => (next, child),
                 false => return None,
             };

@@ -160,7 +160,8 @@ impl Store {
             } else {
                 above.pair = id;
             }
-        } else if node.sends() && node.failed() {
+        }
+        if node.sends() && node.failed() {
             above.state.set(State::CHILD_FAILED);
         }
         let node = self.get_mut(id).expect("claimed nodes exist");

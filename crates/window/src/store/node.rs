@@ -130,7 +130,9 @@ impl Node {
         self.end_ns = span.end_ns;
         self.service = span.service;
         self.operation = span.operation;
-        self.peer = span.peer;
+        // A sidecar's inbound hop has no peer; should it count for its service, its instance is asked for.
+        let inbound = span.kind == SpanKind::Server && span.flags.has(SpanFlags::SIDECAR);
+        self.peer = if inbound { span.instance } else { span.peer };
         self.window = window;
         self.weight = span.weight;
         self.timeout_ms = span.timeout_ms;
@@ -178,6 +180,11 @@ impl Node {
     /// Is it the sending half of a call?
     pub(crate) fn sends(&self) -> bool {
         matches!(self.kind, SpanKind::Client | SpanKind::Producer)
+    }
+
+    /// Is it a proxy's hop that may stand for the service beside it?
+    pub(crate) fn is_sidecar(&self) -> bool {
+        self.flags.has(SpanFlags::SIDECAR)
     }
 
     pub(crate) fn is_proxy(&self) -> bool {

@@ -61,6 +61,7 @@ fn apply(span: &mut Span, option: &str) {
         "unavailable" => span.outcome = Outcome::Failed(Failure::Unavailable),
         "shed" => span.outcome = Outcome::Failed(Failure::Shed),
         "proxy" => flag(SpanFlags::PROXY),
+        "sidecar" => flag(SpanFlags::PROXY.with(SpanFlags::SIDECAR)),
         "linked" => flag(SpanFlags::LINKED),
         "database" => flag(SpanFlags::DATABASE),
         "address" => flag(SpanFlags::ADDRESS),

@@ -85,3 +85,69 @@ fn a_request_that_a_proxy_mirrors_to_another_service_is_no_retry() {
     assert_eq!(edges(&seen, &["web", "cart", "cart2"]), ["web>cart call 1", "web>cart2 call 1"]);
     assert_eq!(edge(&seen, "web", "cart").retries, n(0));
 }
+
+/// Two sidecars on the way of a call between two services that emit nothing, behind a gateway.
+const SILENT: &str = "1 - client gateway out  0..100 proxy
+     2 1 server web     home 2..98  sidecar instance=web-1
+     3 2 client web     get  10..60 sidecar
+     4 3 server cart    read 14..56 sidecar instance=cart-1";
+
+#[test]
+fn sidecars_stand_for_services_that_emit_nothing() {
+    let seen = windows(SILENT);
+    assert_eq!(edges(&seen, &["web", "cart", "gateway"]), ["web>cart call 1"]);
+    let (web, cart) = (service(&seen, "web"), service(&seen, "cart"));
+    assert_eq!((web.calls, web.entries, cart.calls, cart.entries), (n(1), n(1), n(1), n(0)));
+    assert_eq!(cart.key.instance, model::NameId::of("cart-1"));
+    near(only_ms(&web.exclusive), 46.0);
+    near(only_ms(&edge(&seen, "web", "cart").gap), 8.0);
+    assert_eq!(seen.iter().map(|window| window.flows.len()).sum::<usize>(), 1, "the gateway's request is a flow");
+}
+
+#[test]
+fn a_service_of_whose_spans_one_is_missing_is_not_counted_by_its_sidecar() {
+    let seen = windows(
+        "trace 1
+         1 - server web   home 0..100 sidecar
+         2 1 server web   home 1..99
+         trace 2
+         1 - server web   home 0..100 sidecar
+         trace 3
+         1 - server store home 0..100 sidecar
+         2 1 server shop  home 1..99
+         trace 4
+         1 - server store home 0..100 sidecar
+         2 1 client store get  10..20 sidecar
+         3 2 server cart  read 12..18 sidecar",
+    );
+    assert_eq!(service(&seen, "web").calls, n(1), "the sidecar counts nothing beside a service that emits spans");
+    assert_eq!(service(&seen, "store").calls, n(0), "nor where the service has another name than its sidecar");
+    assert!(edges(&seen, &["store", "cart"]).is_empty());
+}
+
+#[test]
+fn a_silent_service_between_two_that_emit_spans_is_a_hop_of_its_own() {
+    let seen = windows(
+        "1 - server web   home  0..100
+         2 1 client web   get   10..60 peer=mid.shop address
+         3 2 client web   out   11..59 sidecar
+         4 3 server mid   in    12..58 sidecar
+         5 4 client mid   out   20..50 sidecar
+         6 5 server cart  in    21..49 sidecar
+         7 6 server cart  read  22..48",
+    );
+    assert_eq!(
+        edges(&seen, &["web", "mid", "cart", "mid.shop"]),
+        ["mid>cart call 1", "web>mid.shop unresolved 1"],
+        "cart is not called by web"
+    );
+}
+
+#[test]
+fn sidecars_of_one_trace_in_two_windows_count_once() {
+    let moved = SILENT.replace("0..100", "920..1080").replace("2..98", "922..1078").replace("10..60", "930..990");
+    let seen = windows(&moved.replace("14..56", "934..986"));
+    assert_eq!(edges(&seen, &["web", "cart"]), ["web>cart call 1"]);
+    assert_eq!((service(&seen, "web").calls, service(&seen, "cart").calls), (n(1), n(1)));
+    assert_eq!((service(&seen, "web").entries, service(&seen, "cart").entries), (n(1), n(0)));
+}
