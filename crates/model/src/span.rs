@@ -96,7 +96,7 @@ impl Outcome {
 
 /// Facts with one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct SpanFlags(pub u8);
+pub struct SpanFlags(pub u16);
 
 impl SpanFlags {
     /// This is a copy of a span under the trace and parent of one of its links: it pairs with the producer that the link
@@ -118,6 +118,8 @@ impl SpanFlags {
     /// service's own half of the call where the service emits no spans. Outbound hops are client spans, inbound ones server
     /// spans.
     pub const SIDECAR: SpanFlags = SpanFlags(128);
+    /// The sampler marks the roots of traces only (as Jaeger's do): the spans below this one do not say what they stand for.
+    pub const FOR_TRACE: SpanFlags = SpanFlags(256);
 
     /// Are all bits of `other` set?
     pub fn has(self, other: SpanFlags) -> bool {

@@ -13,6 +13,9 @@ pub struct ShardConfig {
     /// A span is remembered for pairing at least this long, and at most twice as long, in event time, nanoseconds.
     /// What a trace says does not depend on how partitions interleave as long as its spans end within this time.
     pub pair_ttl_ns: u64,
+    /// While spans come late, spans are remembered for as long as these are late, up to this, nanoseconds: a half that a tail
+    /// sampler holds back for 30 s finds the other one.
+    pub pair_late_ns: u64,
     /// What the shard may hold in memory, bytes: three quarters for remembered spans (about 140 bytes each), the rest for
     /// open rows. Memory is taken as needed. What is in flight must fit: spans per second of event time × (width + grace).
     pub budget_bytes: usize,
@@ -52,6 +55,7 @@ impl Default for ShardConfig {
             width_ns: 1_000_000_000,
             flow_sample: 4,
             pair_ttl_ns: 10_000_000_000,
+            pair_late_ns: 45_000_000_000,
             budget_bytes: 512 << 20,
             services_max: 8192,
             edges_max: 16_384,

@@ -47,6 +47,8 @@ pub struct Shard {
     given: Option<(u64, u32)>,
     /// When the store last began a new generation, Unix nanoseconds.
     turned_ns: u64,
+    /// How far late spans lay behind the newest ones lately, nanoseconds; half as much with each generation.
+    late_ns: u64,
 }
 
 impl Shard {
@@ -64,6 +66,7 @@ impl Shard {
             closed: 0,
             given: None,
             turned_ns: 0,
+            late_ns: 0,
             config,
         }
     }
@@ -112,6 +115,9 @@ impl Shard {
 
     #[inline]
     fn count(&mut self, span: &Span, id: NodeId, window: u64, late: bool) {
+        if late {
+            self.learn_late(span.end_ns);
+        }
         let open = self.opens.at(window);
         let linked = span.flags.has(SpanFlags::LINKED);
         if !linked {
@@ -137,6 +143,17 @@ impl Shard {
         }
         let (row, criticality) = serve(span, open, &mut self.shared, &self.config);
         (node.row, node.criticality) = (row, criticality);
+    }
+
+    /// A span came after its window had closed: how far behind the newest?
+    #[cold]
+    fn learn_late(&mut self, end_ns: u64) {
+        let newest = self.opens.last().unwrap_or(self.closed) + 1;
+        let late_ns = newest.saturating_mul(self.config.width_ns).saturating_sub(end_ns);
+        // What is older than that is of another time: no memory would bring it together.
+        if late_ns <= self.config.pair_late_ns {
+            self.late_ns = self.late_ns.max(late_ns);
+        }
     }
 
     /// More windows are open than may be: the furthest ahead gives way, be it the new one or another.
@@ -223,10 +240,11 @@ impl Shard {
         if self.turned_ns == 0 {
             self.turned_ns = now_ns;
         }
-        if now_ns < self.turned_ns.saturating_add(self.config.pair_ttl_ns) {
+        if now_ns < self.turned_ns.saturating_add(self.config.pair_ttl_ns.max(self.late_ns)) {
             return;
         }
         self.turned_ns = now_ns;
+        self.late_ns /= 2;
         for kind in [Kind::Inner, Kind::Calls] {
             self.settle_old(kind);
             self.store.turn(kind);

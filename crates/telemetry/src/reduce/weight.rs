@@ -57,13 +57,15 @@ fn sampled(slots: &Slots<'_>, unmarked: Weight) -> (Weight, SpanFlags) {
     if let Some(rate) = slots.number(Key::SampleRate) {
         return (of_share(1.0 / rate), SpanFlags::default());
     }
-    // Jaeger's samplers mark the root span.
+    // Jaeger's samplers mark the root span only. One that is neither a share nor all or nothing keeps a rate, or changes
+    // its share while it goes (rate limiting, lower bounds, what adapts).
     match slots.text(Key::SamplerType) {
-        Some(b"probabilistic") => {
-            (slots.number(Key::SamplerParam).map_or(Weight::UNKNOWN, of_share), SpanFlags::default())
-        }
-        Some(b"ratelimiting" | b"lowerbound") => biased,
-        Some(_) => (Weight::ONE, SpanFlags::default()),
+        Some(b"probabilistic") => match slots.number(Key::SamplerParam).map_or(Weight::UNKNOWN, of_share) {
+            Weight::ONE => (Weight::ONE, SpanFlags::default()),
+            weight => (weight, SpanFlags::FOR_TRACE),
+        },
+        Some(b"const") => (Weight::ONE, SpanFlags::default()),
+        Some(_) => (Weight::UNKNOWN, SpanFlags::BIASED.with(SpanFlags::FOR_TRACE)),
         // A vendor's `tracestate` that says nothing of a probability.
         None => (unmarked, SpanFlags::default()),
     }

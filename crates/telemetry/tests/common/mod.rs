@@ -91,6 +91,7 @@ pub(crate) fn flags(flags: SpanFlags) -> Vec<&'static str> {
         (32, "ADDRESS"),
         (64, "MESSAGING"),
         (128, "SIDECAR"),
+        (256, "FOR_TRACE"),
     ]);
     all.into_iter().filter(|(bit, _)| flags.0 & bit != 0).map(|(_, name)| name).collect()
 }

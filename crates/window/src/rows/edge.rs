@@ -98,6 +98,11 @@ impl EdgeAcc {
         }
     }
 
+    /// What its calls stand for is not known after all.
+    pub(crate) fn doubt(&mut self) {
+        self.biased = true;
+    }
+
     #[inline]
     pub(crate) fn busy(&mut self, duration_us: u64, count: Count) {
         self.busy_us = self.busy_us.saturating_add(weighted_us(duration_us, count));

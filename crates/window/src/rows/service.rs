@@ -61,6 +61,11 @@ impl ServiceAcc {
         self.wasted += count;
     }
 
+    /// What one of its requests stands for is not known after all.
+    pub(crate) fn doubt(&mut self) {
+        self.unweighted += Count::of(1);
+    }
+
     pub(crate) fn lose(&mut self, count: Count) {
         self.lost += count;
     }

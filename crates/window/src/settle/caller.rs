@@ -2,7 +2,7 @@
 
 use super::{CHILDREN_MAX, Settler, is_timed};
 use crate::rows::{Attempt, Called, Route};
-use crate::store::{Node, NodeId};
+use crate::store::{Node, NodeId, State};
 use model::{EdgeKey, EdgeKind, Failure, NameId, Outcome, SpanFlags, SpanKind};
 
 /// Attempts of a proxy that are counted beside the call that they belong to.
@@ -34,12 +34,8 @@ impl Settler<'_> {
 
     fn count_call(&mut self, id: NodeId, call: &Node, server_id: NodeId, server: Option<&Node>) {
         let attempt = self.attempt(id, call);
-        let caller_operation = self.enclosing(call).operation;
-        let (callee, callee_operation, kind) = match server {
-            Some(server) => (server.service, server.operation, EdgeKind::Call),
-            None => (call.peer, call.operation, peer_kind(call)),
-        };
-        let key = EdgeKey { caller: call.service, caller_operation, callee, callee_operation, kind };
+        let key = self.edge_of(call, server);
+        let EdgeKey { callee, callee_operation, kind, .. } = key;
         let count = call.weight.count();
         let at = self.open.edge(key, count.0, self.shared);
         let row = self.open.edges.row(at);
@@ -73,6 +69,11 @@ impl Settler<'_> {
                     let gap_us = call.duration_ns().saturating_sub(server.duration_ns()) / 1000;
                     row.gap.record(gap_us, count, &mut self.shared.pool);
                 }
+                // A server span that waited for its call in vain was not counted on any edge.
+                let waited = call.window <= server.window + u64::from(super::TRIES_MAX);
+                if !waited && is_timed(server) && !server.state.has(State::PAIR_ONLY) {
+                    row.server.record(server.duration_us(), server.weight.count(), &mut self.shared.pool);
+                }
                 let via = (call.peer, call.operation);
                 if row.via != via {
                     row.via = via;
@@ -86,6 +87,19 @@ impl Settler<'_> {
                 }
             }
         }
+    }
+
+    /// The edge of a call, by its other half if that was seen.
+    pub(super) fn edge_of(&self, call: &Node, half: Option<&Node>) -> EdgeKey {
+        let (callee, callee_operation, kind) = match half {
+            Some(consumer) if consumer.kind == SpanKind::Consumer => {
+                (consumer.service, consumer.operation, EdgeKind::Messaging)
+            }
+            Some(server) => (server.service, server.operation, EdgeKind::Call),
+            None => (call.peer, call.operation, peer_kind(call)),
+        };
+        let caller_operation = self.enclosing(call).operation;
+        EdgeKey { caller: call.service, caller_operation, callee, callee_operation, kind }
     }
 
     /// Attempts of a proxy that reached nobody (no connection, no healthy host): further attempts of the call. Where none
@@ -135,13 +149,7 @@ impl Settler<'_> {
 
     /// A message that a consumer has taken is counted with the consumer's end; the producer adds what sending it took.
     fn count_producer(&mut self, call: &Node, consumer: &Node) {
-        let key = EdgeKey {
-            caller: call.service,
-            caller_operation: self.enclosing(call).operation,
-            callee: consumer.service,
-            callee_operation: consumer.operation,
-            kind: EdgeKind::Messaging,
-        };
+        let key = self.edge_of(call, Some(consumer));
         let count = call.weight.count();
         let at = self.open.edge(key, count.0, self.shared);
         let row = self.open.edges.row(at);

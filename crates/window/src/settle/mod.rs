@@ -9,6 +9,7 @@ mod caller;
 mod exclusive;
 mod flow;
 mod retry;
+mod sampled;
 mod sidecar;
 
 use crate::ShardConfig;
@@ -66,6 +67,9 @@ impl Settler<'_> {
             self.settle_caller(id, node);
         } else {
             self.settle_callee(id, node, 0);
+        }
+        if node.flags.has(SpanFlags::FOR_TRACE) {
+            self.doubt_below(id);
         }
     }
 

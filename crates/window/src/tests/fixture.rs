@@ -67,6 +67,7 @@ fn apply(span: &mut Span, option: &str) {
         "address" => flag(SpanFlags::ADDRESS),
         "messaging" => flag(SpanFlags::MESSAGING),
         "streaming" => flag(SpanFlags::STREAMING),
+        "root-says" => flag(SpanFlags::FOR_TRACE),
         "biased" => flag(SpanFlags::BIASED),
         "peer" => span.peer = NameId::of(value),
         "instance" => span.instance = NameId::of(value),

@@ -10,5 +10,6 @@ mod peers;
 mod properties;
 mod proxies;
 mod retries;
+mod sampled;
 mod steps;
 mod timing;
