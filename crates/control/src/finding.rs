@@ -11,6 +11,7 @@ pub fn finding_record(domain: &str, finding: &Finding, issued_ms: u64) -> Record
     finding.evidence.iter_mut().for_each(make_finite);
     finding.confidence = finite(finding.confidence);
     finding.coverage = finite(finding.coverage);
+    finding.late = finite(finding.late);
     let key = format!("{domain}/{}", printable(&finding.id.0));
     let id = format!("{}.{}", finding.id.0, finding.at_ms);
     let event = Event { kind: Kind::Finding, domain, id: &id, subject: &finding.subject, time_ms: issued_ms };

@@ -65,6 +65,7 @@ impl Life {
         let mut finding = self.finding.take()?;
         finding.state = FindingState::Closed;
         finding.at_ms = scene.rollup.end_ms();
+        (finding.late, finding.behind_ms) = (scene.late(), scene.behind_ms());
         Some(finding)
     }
 
@@ -88,6 +89,8 @@ impl Life {
             // Left out are whole traces, by hash, and weights make up for them: that hides nothing that could speak against it.
             confidence: Calibration::SIGNATURE.confidence(seen.strength, coverage),
             coverage: coverage * (1.0 - scene.graph.left_out()),
+            late: scene.late(),
+            behind_ms: scene.behind_ms(),
             predicts: seen.predicts,
             since_ms: self.since_ms,
             at_ms: scene.rollup.end_ms(),

@@ -17,4 +17,19 @@ pub struct Scene<'a> {
     pub graph: &'a Graph,
     /// What was learned, with this window judged.
     pub learner: &'a Learner,
+    /// What time it is, Unix milliseconds; 0 where nobody has said.
+    pub now_ms: u64,
+}
+
+impl Scene<'_> {
+    /// The share of the window's spans that came after their own window had closed, 0..1.
+    pub(crate) fn late(&self) -> f64 {
+        let (late, spans) = (self.window.late, self.window.spans);
+        if spans == 0 { 0.0 } else { (late as f64 / spans as f64).min(1.0) }
+    }
+
+    /// How long after its end the window is settled, milliseconds.
+    pub(crate) fn behind_ms(&self) -> u64 {
+        self.now_ms.saturating_sub(self.rollup.end_ms())
+    }
 }

@@ -23,8 +23,14 @@ impl Engine {
         if self.is_stale(window) {
             return self.on_stale();
         }
-        let scene =
-            Scene { domain: &self.config.domain, window, rollup: &rollup, graph: &self.graph, learner: &self.learner };
+        let scene = Scene {
+            domain: &self.config.domain,
+            window,
+            rollup: &rollup,
+            graph: &self.graph,
+            learner: &self.learner,
+            now_ms: self.now_ms,
+        };
         let told = self.detector.step(&scene);
         let mut out = Vec::new();
         for finding in told {

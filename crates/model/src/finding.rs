@@ -68,6 +68,12 @@ pub struct Finding {
     pub confidence: f64,
     /// The share of the telemetry behind it that is complete, paired and of known weight, 0..1.
     pub coverage: f64,
+    /// The share of the spans of the window that this state rests on which came after their own window had closed, 0..1.
+    #[serde(default)]
+    pub late: f64,
+    /// How long after its end that window was settled, by the engine's last tick, milliseconds; 0 before the first tick.
+    #[serde(default)]
+    pub behind_ms: u64,
     /// What happens next if nobody acts, in words.
     pub predicts: String,
     /// The end of the window in which it began, Unix milliseconds.

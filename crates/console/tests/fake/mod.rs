@@ -123,6 +123,8 @@ pub(crate) fn finding() -> Finding {
         evidence: vec![fact("queue_delay_ms", "payment", 1380.0, 1000.0), fact("offered_rps", "payment", 520.0, 200.0)],
         confidence: 0.92,
         coverage: 0.97,
+        late: 0.02,
+        behind_ms: 1_300,
         predicts: "goodput stays down after the fault is gone".into(),
         since_ms: NOW_MS - 42_000,
         at_ms: NOW_MS,

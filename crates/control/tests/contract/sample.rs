@@ -131,6 +131,8 @@ fn finding() -> Record {
         evidence: command().reason.evidence,
         confidence: 0.93,
         coverage: 0.99,
+        late: 0.01,
+        behind_ms: 1_300,
         predicts: "front exhausts its workers within 20 s".into(),
         since_ms: ISSUED_MS - 4_000,
         at_ms: ISSUED_MS - 1_000,

@@ -106,8 +106,14 @@ impl Fleet {
         let rollup = Rollup::of(&window);
         self.graph.apply(&window, &rollup);
         self.learner.observe(&rollup, &self.detector.unhealthy());
-        let scene =
-            Scene { domain: "test", window: &window, rollup: &rollup, graph: &self.graph, learner: &self.learner };
+        let scene = Scene {
+            domain: "test",
+            window: &window,
+            rollup: &rollup,
+            graph: &self.graph,
+            learner: &self.learner,
+            now_ms: 0,
+        };
         self.told.extend(self.detector.step(&scene));
     }
 

@@ -58,8 +58,14 @@ impl Shop {
             });
         }
         self.learner.observe(&rollup, &self.detector.unhealthy());
-        let scene =
-            Scene { domain: "test", window: &window, rollup: &rollup, graph: &self.graph, learner: &self.learner };
+        let scene = Scene {
+            domain: "test",
+            window: &window,
+            rollup: &rollup,
+            graph: &self.graph,
+            learner: &self.learner,
+            now_ms: 0,
+        };
         self.told.extend(self.detector.step(&scene));
     }
 

@@ -35,7 +35,8 @@ fn told(parts: &[Part], seconds: u64) -> Vec<Finding> {
         let rollup = Rollup::of(&window);
         graph.apply(&window, &rollup);
         learner.observe(&rollup, &detector.unhealthy());
-        let scene = Scene { domain: "test", window: &window, rollup: &rollup, graph: &graph, learner: &learner };
+        let scene =
+            Scene { domain: "test", window: &window, rollup: &rollup, graph: &graph, learner: &learner, now_ms: 0 };
         told.extend(detector.step(&scene));
     }
     told.retain(|finding| finding.state == FindingState::Opened && finding.signature == Signature::Outlier);

@@ -24,6 +24,8 @@ pub(super) struct Fleet {
     pub(super) capacity: f64,
     pub(super) attempts: usize,
     pub(super) completeness_permille: u16,
+    /// Of the thousand spans of a window.
+    pub(super) late: u64,
     pub(super) obeys: bool,
     pub(super) goodput: f64,
     queue: f64,
@@ -39,6 +41,7 @@ impl Fleet {
             capacity: CAPACITY,
             attempts: 3,
             completeness_permille: 1000,
+            late: 0,
             obeys: true,
             goodput: DEMAND,
             queue: 0.0,
@@ -132,6 +135,7 @@ impl Fleet {
             end_ns: self.end_ms() * 1_000_000,
             width_ns: 1_000_000_000,
             completeness_permille: self.completeness_permille,
+            late: self.late,
             spans: 1000,
             names: ["front", "cart", "stock", "search", "buy", "get"].iter().map(|name| Named::of(name)).collect(),
             services: sorted_services(vec![

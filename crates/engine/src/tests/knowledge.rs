@@ -30,6 +30,23 @@ fn a_window_that_is_not_newer_than_the_last_is_ignored() {
 }
 
 #[test]
+fn a_finding_says_which_share_of_its_evidence_came_late_and_how_long_after_its_time_it_was_settled() {
+    let mut run = Run::new(engine(Mode::Act));
+    run.fleet.late = 30;
+    run.seconds(60);
+    run.fleet.capacity = 60.0;
+    for _ in 0..30 {
+        // The next window ends a second from now, and is settled 1.3 s after that.
+        run.put(Input::Tick { now_ms: run.fleet.end_ms() + 1000 + 1300 });
+        run.seconds(1);
+    }
+    assert!(!run.findings().is_empty());
+    for (_, finding) in run.findings() {
+        assert_eq!((finding.late, finding.behind_ms), (0.03, 1300), "{finding:?}");
+    }
+}
+
+#[test]
 fn thin_coverage_commands_nothing() {
     let mut run = Run::new(engine(Mode::Act));
     run.fleet.completeness_permille = 300;

@@ -117,13 +117,22 @@ fn setting(setting: model::Setting) -> String {
     }
 }
 
+/// How late the evidence came, where it did or the time is known.
+fn lateness(finding: &Finding) -> String {
+    if finding.late == 0.0 && finding.behind_ms == 0 {
+        return String::new();
+    }
+    format!(", {:.0}% late, {:.1} s behind", finding.late * 100.0, finding.behind_ms as f64 / 1000.0)
+}
+
 fn finding_lines(finding: &Finding, width: usize) -> Vec<String> {
     let mut lines = vec![format!(
-        "  {RED}{}{PLAIN} {} {DIM}(confidence {:.2}, coverage {:.2}){PLAIN}",
+        "  {RED}{}{PLAIN} {} {DIM}(confidence {:.2}, coverage {:.2}{}){PLAIN}",
         signature(finding.signature),
         cut(&finding.summary, width.saturating_sub(52)),
         finding.confidence,
-        finding.coverage
+        finding.coverage,
+        lateness(finding)
     )];
     for evidence in finding.evidence.iter().take(3) {
         let text =
