@@ -63,7 +63,7 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
                     first_attempts_rps: rates.first_attempts_rps,
                     retries_rps: rates.retries_rps,
                     timeout_ms: (edge.timeout_ms > 0.0).then_some(edge.timeout_ms),
-                    biased: graph.is_biased(id),
+                    biased: graph.is_edge_biased(edge),
                 });
             }
             picture.edges[first..].sort_by(|a, b| a.caller.cmp(&b.caller));

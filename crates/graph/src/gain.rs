@@ -38,10 +38,15 @@ pub fn loop_gain(graph: &Graph, response: &BTreeMap<NameId, f64>) -> LoopGain {
     let place = |id: NameId| nodes.binary_search_by_key(&id, |node| node.0).ok();
     let mut gains: Vec<Gain> = Vec::with_capacity(2 * graph.edges().count());
     let (mut edges, mut identified) = (0usize, 0usize);
+    // Edges come by caller: each caller is looked up once.
+    let mut last = (NameId::NONE, None);
     for (id, edge) in graph.edges() {
         let Some(callee) = place(id.callee) else { continue };
         edges += 1;
-        let (rates, caller) = (edge.rates(), place(id.caller));
+        if last.0 != id.caller {
+            last = (id.caller, place(id.caller));
+        }
+        let (rates, caller) = (edge.rates(), last.1);
         if let Some(caller) = caller.filter(|caller| nodes[*caller].1 > 0.0) {
             gains.push(Gain { at: callee, by: caller, gain: rates.first_attempts_rps / nodes[caller].1 });
         }

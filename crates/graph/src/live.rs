@@ -159,8 +159,13 @@ impl Graph {
 
     /// Is the edge's sampling biased now, or was it a short while ago?
     pub fn is_biased(&self, id: EdgeId) -> bool {
+        self.edge(id).is_some_and(|edge| self.is_edge_biased(edge))
+    }
+
+    /// The same of an edge that was looked up already.
+    pub fn is_edge_biased(&self, edge: &Edge) -> bool {
         let hold_ns = self.config.biased_hold_ms.saturating_mul(1_000_000);
-        self.edge(id).is_some_and(|edge| edge.biased_ns > 0 && edge.biased_ns.saturating_add(hold_ns) >= self.end_ns)
+        edge.biased_ns > 0 && edge.biased_ns.saturating_add(hold_ns) >= self.end_ns
     }
 
     /// How often services and edges came or went since the start.
