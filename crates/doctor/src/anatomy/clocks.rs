@@ -5,6 +5,7 @@
 //! hosts allow, their clocks disagree by at least that much (Cristian 1989; NTP's interval). Failed calls say nothing: a
 //! server may outlast a client that gave up.
 
+use super::hosts::{Bound, Host, estimate};
 use model::{NameId, Outcome, SpanFlags, SpanKind};
 use std::collections::BTreeMap;
 use trace::Trace;
@@ -53,14 +54,21 @@ impl Offsets {
     }
 
     /// Pairs of hosts whose clocks disagree, the worst first.
-    pub(super) fn skews(self) -> Vec<Skew> {
-        let mut skews: Vec<Skew> = self.0.into_iter().filter_map(|(pair, calls)| skew(pair, &calls)).collect();
+    pub(super) fn skews(&self) -> Vec<Skew> {
+        let mut skews: Vec<Skew> = self.0.iter().filter_map(|(pair, calls)| skew(*pair, calls)).collect();
         skews.sort_by_key(|skew| (std::cmp::Reverse(skew.least_ns.unsigned_abs()), skew.caller, skew.callee));
         skews
     }
+
+    /// The hosts' clocks, by all that the calls between them say.
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        let bounds: Vec<Bound> = self.0.iter().filter_map(|(pair, calls)| bound(*pair, calls)).collect();
+        estimate(&bounds)
+    }
 }
 
-fn skew((caller, callee): (NameId, NameId), calls: &[(i64, i64)]) -> Option<Skew> {
+/// What nearly all calls between two hosts allow.
+fn bound((caller, callee): (NameId, NameId), calls: &[(i64, i64)]) -> Option<Bound> {
     if calls.len() < CALLS_MIN {
         return None;
     }
@@ -69,7 +77,11 @@ fn skew((caller, callee): (NameId, NameId), calls: &[(i64, i64)]) -> Option<Skew
     lows.sort_unstable();
     highs.sort_unstable();
     let spared = calls.len() * CONTRADICT_TENTHS / 10;
-    let (low, high) = (lows[lows.len() - 1 - spared], highs[spared]);
+    Some(Bound { caller, callee, low_ns: lows[lows.len() - 1 - spared], high_ns: highs[spared] })
+}
+
+fn skew(pair: (NameId, NameId), calls: &[(i64, i64)]) -> Option<Skew> {
+    let Bound { caller, callee, low_ns: low, high_ns: high } = bound(pair, calls)?;
     let least_ns = if low > 0 && high > 0 {
         low.min(high)
     } else if high < 0 && low < 0 {

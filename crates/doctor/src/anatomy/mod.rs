@@ -4,12 +4,14 @@
 mod clocks;
 mod edges;
 mod halves;
+mod hosts;
 mod orphans;
 mod samplers;
 
 pub(crate) use clocks::Skew;
 pub(crate) use edges::{BREAK_S, Runs};
 pub(crate) use halves::{Halves, Unanswered};
+pub(crate) use hosts::Host;
 pub(crate) use orphans::{Orphans, Why};
 pub(crate) use samplers::{Marks, Method, Ratio};
 
@@ -28,6 +30,7 @@ pub(crate) struct Anatomy {
     pub(crate) halves: Halves,
     pub(crate) orphans: Orphans,
     pub(crate) skews: Vec<Skew>,
+    pub(crate) hosts: Vec<Host>,
     pub(crate) hops: Hops,
     pub(crate) marks: Marks,
     pub(crate) services: BTreeMap<NameId, Limbs>,
@@ -87,6 +90,7 @@ pub(crate) fn dissect(traces: &[Trace], seen: &Seen) -> Anatomy {
     }
     orphans::count(traces, &runs, &mut found);
     found.skews = offsets.skews();
+    found.hosts = offsets.hosts();
     found.marks = samplers::marks(traces, &runs);
     found
 }
