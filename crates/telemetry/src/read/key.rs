@@ -130,7 +130,6 @@ keys! {
     Attempt = "stopbank.attempt",
     TimeoutMs = "stopbank.timeout_ms",
     Shed = "stopbank.shed",
-    QueueMs = "stopbank.queue_ms",
 }
 
 /// How many there are, fields included.
