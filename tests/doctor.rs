@@ -145,3 +145,34 @@ fn risks_are_ranked_with_their_arithmetic_and_a_bar_ends_with_its_code() {
     assert_eq!(barred.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&barred.stdout).contains("reckon"), "the text is printed all the same");
 }
+
+#[test]
+fn risks_are_told_of_live_topics_and_of_what_lies_on_them() {
+    let Some(broker) = real_broker() else { return };
+    let topics = broker.topics("risks");
+    let (brokers, topic) = (&broker.connection.brokers, &topics.traces[0]);
+    broker.create_topic(topic, 3);
+    let on = |arguments: &[&str]| {
+        let mut command = stopbank(arguments);
+        command.args(["--brokers", brokers, "--topic", topic]);
+        command
+    };
+    let mut generator = Running::silent(&mut on(&["generate", "--rate", "1000", "--for", "25s", "--seed", "7"]));
+    let live = report(&succeed(&mut on(&["risks", "--for", "6s", "--format", "json"])));
+    let seconds = live["seconds"].as_f64().unwrap();
+    assert!((1.0..9.0).contains(&seconds), "what came while it listened: {live}");
+    assert!(live["services"].as_u64() >= Some(5) && live["entry_rps"].as_f64() > Some(10.0), "{live}");
+
+    assert!(generator.0.wait().unwrap().success());
+    let old = report(&succeed(&mut on(&["risks", "--from-beginning", "--for", "60s", "--format", "json"])));
+    assert!(old["seconds"].as_f64() > Some(20.0), "from the oldest record on: {old}");
+    let told = |risk: &Value| {
+        risk["kind"] == "multiplied_retries" && risk["subject"].as_str().is_some_and(|path| path.contains("inventory"))
+    };
+    assert!(old["risks"].as_array().unwrap().iter().any(told), "the shop's storm lies there: {old}");
+
+    let missing = stopbank(&["risks", "--brokers", brokers, "--topic", "nobody-has-made-this", "--for", "5s"]);
+    assert_eq!({ missing }.output().unwrap().status.code(), Some(1));
+    let nobody = stopbank(&["risks", "--brokers", "127.0.0.1:1", "--for", "5s"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(3), "{}", String::from_utf8_lossy(&nobody.stderr));
+}
