@@ -118,7 +118,7 @@ fn nothing_is_lost_and_nothing_counts_twice_whatever_fails() {
 }
 
 impl Stage {
-    /// One round: a fleet comes to life, faults happen while a cascade forms, then a fresh cascade must be found.
+    /// One round: a fleet comes to life, faults happen while a cascade forms, then a cascade must be seen by fresh windows.
     fn round(&mut self, round: u64, seed: u64, oracle: &Oracle<'_>, written: &Arc<AtomicU64>) {
         self.owned();
         let mut ring = Keyring::new();
@@ -156,9 +156,10 @@ impl Stage {
         self.owned();
         let quiet_ms = fixture::now_ms();
         let patience = Duration::from_secs(fresh_at_s + 80).saturating_sub(began.elapsed());
-        eventually("a fresh cascade is found", patience.max(Duration::from_secs(60)), || {
+        // Where a fault has outlasted the beginning of the second cascade, its finding is open already, and goes on.
+        eventually("a cascade is seen by windows after the last fault", patience.max(Duration::from_secs(60)), || {
             self.keep_up();
-            (oracle.opened_since(quiet_ms) > 0).then_some(())
+            (oracle.told_since(quiet_ms) > 0).then_some(())
         });
         load.stop();
         let expected = written.load(Ordering::Relaxed);

@@ -46,11 +46,11 @@ impl Oracle<'_> {
         self.inputs().iter().map(spans).sum()
     }
 
-    /// Findings that opened for windows that ended after `since_ms`.
-    pub fn opened_since(&self, since_ms: u64) -> usize {
+    /// Findings that opened, or went on, in windows that ended after `since_ms`.
+    pub fn told_since(&self, since_ms: u64) -> usize {
         let findings = self.read(&self.topics.findings).into_iter();
         let findings = findings.filter_map(|record| control::decode_finding(&record.into_record()).ok());
-        findings.filter(|one| one.state == FindingState::Opened && one.at_ms >= since_ms).count()
+        findings.filter(|one| one.state != FindingState::Closed && one.at_ms >= since_ms).count()
     }
 
     /// Checks everything that must hold at any time.
