@@ -28,10 +28,7 @@ pub(super) fn intents(
     if demand_rps <= room_rps {
         return Vec::new();
     }
-    let mut by_level = [0.0; LEVELS];
-    for flow in &users {
-        by_level[flow.criticality.index()] += flow.demand_on(about);
-    }
+    let by_level = by_level(&users, about);
     let setting = shed::setting(1.0 - room_rps / demand_rps, &by_level);
     let targets = targets(&users, picture, setting);
     let intent = |target: Target| Intent {
@@ -52,6 +49,15 @@ pub(super) fn intents(
         target,
     };
     targets.into_iter().map(intent).collect()
+}
+
+/// What these flows ask of `about`, by criticality, lowest first, requests per second.
+pub(super) fn by_level(users: &[&FlowFacts], about: &str) -> [f64; LEVELS] {
+    let mut by_level = [0.0; LEVELS];
+    for flow in users {
+        by_level[flow.criticality.index()] += flow.demand_on(about);
+    }
+    by_level
 }
 
 /// The entries whose flows the setting touches: whole services, or single operations where the others do not use what is

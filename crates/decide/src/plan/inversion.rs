@@ -1,7 +1,7 @@
 //! Who is refused deep inside for the sake of lower classes gets the room: lower classes are refused where they enter.
 //!
-//! Nobody knows what a service could serve whose guards refuse, so no capacity is reckoned with: step by step as much more is
-//! shed at the entries as was refused above it, and less again when nothing is (additive both ways, from Chiu and Jain,
+//! Nobody knows what a service could serve whose guards refuse, so no capacity is reckoned with: step by step half as much more
+//! is shed at the entries as is refused above, and less again when nothing is refused (additive both ways, from Chiu and Jain,
 //! 1989, and TopFull's control by feedback, SIGCOMM '24). What is refused in all stays the same; who is refused changes.
 //! Never as high as the class that suffers.
 
@@ -9,7 +9,7 @@ use super::{Callers, Intent, admission, fact};
 use crate::measure::INVERTED_SLACK_RPS;
 use crate::picture::{FlowFacts, Inverted, Picture};
 use crate::shed;
-use model::{Criticality, LEVELS, Target};
+use model::{Criticality, Target};
 
 /// The part of what is refused above that is shed below at a time: what is seen is seconds old, and more would overshoot.
 const GAIN: f64 = 0.5;
@@ -24,10 +24,7 @@ pub(super) fn intents(index: usize, about: &str, picture: &Picture, callers: &Ca
     let none = Inverted { class: Criticality::CriticalPlus, ..Inverted::default() };
     let Inverted { class, rps: inverted_rps } = facts.inverted.unwrap_or(none);
     let users: Vec<&FlowFacts> = picture.flows.iter().filter(|flow| flow.demand_on(about) > 0.0).collect();
-    let mut by_level = [0.0; LEVELS];
-    for flow in &users {
-        by_level[flow.criticality.index()] += flow.demand_on(about);
-    }
+    let by_level = admission::by_level(&users, about);
     let demand_rps: f64 = by_level.iter().sum();
     if demand_rps <= 0.0 {
         return Vec::new();
@@ -55,7 +52,7 @@ pub(super) fn intents(index: usize, about: &str, picture: &Picture, callers: &Ca
         expected: format!("{about} refuses no {} for the sake of lower classes", class.as_str()),
         undone_by: format!("{about} refuses nothing any more, tried step by step"),
         summary: format!(
-            "refuse {:.0} % of what uses {about}, lowest classes first, at {target}: {about} refuses {} itself",
+            "refuse {:.0} % of what uses {about}, lowest classes first, at {target}: {about}, or who waits for it, refuses {}",
             wanted * 100.0,
             class.as_str()
         ),
