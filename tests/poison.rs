@@ -177,6 +177,7 @@ fn inputs() -> Vec<Input> {
         Input::Order(order),
         Input::Config(Box::new(EngineConfig { domain: "shop".into(), ..EngineConfig::default() })),
         Input::Sampling { kept_permille: 500 },
+        Input::Measured(vec![model::WitnessRow { calls: 3, ..model::WitnessRow::default() }]),
     ]
 }
 

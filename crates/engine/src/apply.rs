@@ -20,6 +20,10 @@ impl Engine {
             Input::GraceChanged { partition, grace_ms } => {
                 self.on_partition(*partition, &format!("now has a grace of {grace_ms} ms"))
             }
+            Input::Measured(rows) => {
+                self.witness.hear(rows, self.end_ns);
+                Vec::new()
+            }
         };
         self.count(&effects);
         effects

@@ -1,7 +1,7 @@
 //! What enters the engine, in the order in which it is journalled.
 
 use crate::EngineConfig;
-use model::{GuardReport, Order, Window};
+use model::{GuardReport, Order, Window, WitnessRow};
 use serde::{Deserialize, Serialize};
 
 /// One input. The same inputs in the same order give the same effects, bit for bit.
@@ -47,6 +47,8 @@ pub enum Input {
         /// The new grace in milliseconds.
         grace_ms: u64,
     },
+    /// What producers counted themselves.
+    Measured(Vec<WitnessRow>),
 }
 
 /// A partition of the telemetry, by its topic's place in the configuration.

@@ -34,6 +34,7 @@ use model::{Command, Finding, Mode, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use succession::Succession;
+use witness::Witness;
 
 /// The engine. Its whole state is a value: cloning it forks the future.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,7 @@ pub struct Engine {
     ledger: Ledger,
     entries: Entries,
     succession: Succession,
+    witness: Witness,
     counters: Counters,
     /// The last windows, for [`Engine::rank`]; empty unless the configuration asks for them.
     history: VecDeque<Window>,
@@ -64,6 +66,7 @@ impl Engine {
             ledger: Ledger::default(),
             entries: Entries::default(),
             succession: Succession::default(),
+            witness: Witness::default(),
             counters: Counters::default(),
             history: VecDeque::new(),
             end_ns: 0,
@@ -105,6 +108,11 @@ impl Engine {
     /// The live graph.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// What producers counted themselves, against the spans.
+    pub fn witness(&self) -> &Witness {
+        &self.witness
     }
 
     /// What is in force, and what is remembered of it.

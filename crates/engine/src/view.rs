@@ -3,7 +3,7 @@
 use crate::Engine;
 use detect::origin::{self, Profile};
 use learn::{Signal, Subject};
-use model::{EdgeId, GraphView, NameId, ServiceState, Threshold};
+use model::{CountedBy, EdgeId, GraphView, NameId, ServiceState, Threshold};
 
 /// For so long a judgement tells of the state: as long as it takes to see enough calls of a service with one a minute.
 const KNOWN_FOR_NS: u64 = 1_800_000_000_000;
@@ -19,6 +19,11 @@ impl Engine {
             self.learner.deviations().into_iter().map(|deviation| deviation.subject).collect();
         for service in &mut view.services {
             let id = NameId::of(&service.name);
+            if let Some(known) = self.witness.service(id) {
+                (service.rate_rps, service.error_share) = (known.rate_rps, known.error_share);
+                service.counted_by = CountedBy::Metrics;
+                service.witness = known.text();
+            }
             service.capacity_rps = self.learner.capacity(id);
             service.queue_delay_ms = self.learner.queue_delay(id).map(|delay| delay.delay_ms);
             service.deviating = deviating.contains(&Subject::Service(id));
@@ -29,7 +34,9 @@ impl Engine {
             };
         }
         for edge in &mut view.edges {
-            let subject = Subject::Edge(EdgeId { caller: NameId::of(&edge.caller), callee: NameId::of(&edge.callee) });
+            let (caller, callee) = (NameId::of(&edge.caller), NameId::of(&edge.callee));
+            edge.witness = self.witness.edge(caller, callee).and_then(|known| known.text());
+            let subject = Subject::Edge(EdgeId { caller, callee });
             edge.errors = self.threshold(subject, Signal::ErrorShare, edge.errors);
             edge.p99_ms = self.threshold(subject, Signal::LatencyP99, edge.p99_ms);
         }

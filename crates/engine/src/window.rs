@@ -18,6 +18,8 @@ impl Engine {
             return Vec::new();
         }
         self.end_ns = window.end_ns;
+        let corrected = (!self.witness.is_silent()).then(|| self.witness.correct(window));
+        let window = corrected.as_ref().unwrap_or(window);
         let rollup = Rollup::of(window);
         self.know(window, &rollup);
         if self.is_stale(window) {

@@ -86,6 +86,7 @@ impl Graph {
             p50_ms: edge.client.quantile_ms(0.5),
             p99_ms: Threshold { value: edge.client.quantile_ms(0.99), ..Threshold::default() },
             biased: self.is_biased(id),
+            witness: None,
             ahead_ms: edge.ahead_ms,
             behind_ms: edge.behind_ms,
             operations,

@@ -37,5 +37,5 @@ pub use rollup::{EdgeId, Rollup, Summed};
 pub use row::{EdgeKey, EdgeKind, EdgeRow, FlowKey, FlowRow, LocalRow, ServiceKey, ServiceRow, Window};
 pub use span::{FAILURES, Failure, Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
 pub use target::Target;
-pub use view::{EdgeView, FlowView, GraphView, ServiceState, ServiceView, Threshold};
+pub use view::{CountedBy, EdgeView, FlowView, GraphView, ServiceState, ServiceView, Threshold};
 pub use witness::{Producer, Side, WitnessRow};

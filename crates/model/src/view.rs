@@ -29,6 +29,17 @@ pub enum ServiceState {
     Deviating,
 }
 
+/// Who counted a rate and an error share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountedBy {
+    /// The spans, by their weights.
+    #[default]
+    Spans,
+    /// The producer itself, in its metrics.
+    Metrics,
+}
+
 /// A service in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceView {
@@ -51,6 +62,12 @@ pub struct ServiceView {
     /// Is it healthy, as far as that is known?
     #[serde(default)]
     pub state: ServiceState,
+    /// Who counted `rate_rps` and `error_share`.
+    #[serde(default)]
+    pub counted_by: CountedBy,
+    /// What the metrics say of the spans' sampling, where there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
 }
 
 /// An edge in the graph, all operations together.
@@ -76,6 +93,9 @@ pub struct EdgeView {
     pub p99_ms: Threshold,
     /// Sampling that cannot be reconciled.
     pub biased: bool,
+    /// What the metrics say of the spans' sampling, where there is something to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
     /// A clock of the callee is ahead of a caller's by at least so much, milliseconds, as paired calls show.
     #[serde(default)]
     pub ahead_ms: f64,

@@ -2,6 +2,7 @@
 
 use crate::NameId;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Who counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,4 +81,19 @@ pub struct WitnessRow {
     pub duration_us: u64,
     /// How much of a resource was in use at the interval's end, in 1/1000.
     pub used_permille: Option<u16>,
+}
+
+impl WitnessRow {
+    /// What can be compared with spans, without operations and durations, each (who, whom, by whom, interval) once.
+    pub fn gathered(rows: &[WitnessRow]) -> Vec<WitnessRow> {
+        let mut sums: BTreeMap<WitnessRow, (u64, u64)> = BTreeMap::new();
+        for row in rows.iter().filter(|row| row.used_permille.is_none() && row.side != Side::Client) {
+            let peer = if row.side == Side::Edge { row.peer } else { NameId::NONE };
+            let operation = NameId::NONE;
+            let key = WitnessRow { peer, operation, calls: 0, failed: 0, duration_us: 0, ..row.clone() };
+            let sum = sums.entry(key).or_default();
+            *sum = (sum.0.saturating_add(row.calls), sum.1.saturating_add(row.failed));
+        }
+        sums.into_iter().map(|(row, (calls, failed))| WitnessRow { calls, failed, ..row }).collect()
+    }
 }

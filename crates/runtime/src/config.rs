@@ -66,6 +66,8 @@ pub struct PipelineConfig {
     pub group: String,
     /// Where reading starts when no position is committed.
     pub beginning: Beginning,
+    /// Topics of OTLP metrics, in protobuf or JSON; none if empty.
+    pub metrics_topics: Vec<String>,
     /// How telemetry records are encoded.
     pub encoding: Encoding,
     /// The decoder's budgets, and how services are named.
@@ -112,6 +114,7 @@ impl PipelineConfig {
             replication: None,
             group: "stopbank".to_owned(),
             beginning: Beginning::default(),
+            metrics_topics: Vec::new(),
             encoding: Encoding::Auto,
             reader: ReaderConfig::default(),
             // One core decodes; the engine's steps are short and share what is left.

@@ -50,6 +50,7 @@ fn kind(input: &Input) -> &'static str {
         Input::Assigned { .. } => "assigned",
         Input::Sampling { .. } => "sampling",
         Input::GraceChanged { .. } => "grace_changed",
+        Input::Measured(_) => "measured",
     }
 }
 
@@ -67,6 +68,7 @@ mod tests {
             Input::Report(GuardReport::default()),
             Input::Order(order),
             Input::Config(Box::default()),
+            Input::Measured(vec![model::WitnessRow { calls: 3, ..model::WitnessRow::default() }]),
         ];
         for input in inputs {
             let entry = Entry::of(&input, None).expect("inputs are plain data");

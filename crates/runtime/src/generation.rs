@@ -13,6 +13,7 @@ use crate::mind::{Desk, Mind, MindSeed};
 use crate::news::{News, Post};
 use crate::scribe::Scribe;
 use crate::signals::Signals;
+use crate::source::witness::{self, WitnessSeed};
 use crate::source::{self, SourceSeed};
 use crate::state::{Role, State, locked};
 use crate::suspects::Suspects;
@@ -111,6 +112,11 @@ impl Generation {
         let operator = Operator::start_in_arbiter(&arbiter.handle(), move |ctx| Operator::begin(seed, ctx));
         arbiters.push(arbiter);
 
+        if !config.metrics_topics.is_empty() {
+            let (config, state, stop, notes) = (config.clone(), state.clone(), stop.clone(), notes_in.downgrade());
+            let seed = WitnessSeed { config, state, stop, notes };
+            threads.push(std::thread::Builder::new().name("metrics".into()).spawn(move || witness::run(&seed))?);
+        }
         let seed = SourceSeed {
             config: config.clone(),
             state: state.clone(),

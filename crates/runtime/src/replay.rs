@@ -2,8 +2,9 @@
 //! as one thread can. The clock is the window's end plus the grace, so the same records give the same effects.
 
 use engine::{Effect, Engine, EngineConfig, Input};
-use model::Window;
-use telemetry::{Encoding, Facts, Poison, Reader, ReaderConfig};
+use model::{Window, WitnessRow};
+use std::collections::BTreeMap;
+use telemetry::{Encoding, Facts, Measured, MetricsReader, Poison, Reader, ReaderConfig, is_metrics_json};
 use window::{Grace, Lane, PartitionId, ShardConfig, WatermarkConfig};
 
 /// All records of files are taken as one partition.
@@ -55,6 +56,8 @@ pub struct ReplayCounts {
     pub duplicates: u64,
     /// Records that could not be read.
     pub poison: u64,
+    /// Data points of metrics that were read.
+    pub measured: u64,
 }
 
 /// An input that the engine took, and what came of it.
@@ -74,6 +77,10 @@ pub struct Replayed<'a> {
 pub struct Replay {
     reader: Reader,
     facts: Facts,
+    metrics: MetricsReader,
+    measured: Measured,
+    /// What producers counted, by the end of the interval: the engine hears of it as the windows pass.
+    waiting: BTreeMap<u64, Vec<WitnessRow>>,
     lane: Lane,
     engine: Engine,
     grace_ms: u64,
@@ -92,6 +99,9 @@ impl Replay {
     pub fn with_engine(config: ReplayConfig, engine: Engine) -> Replay {
         let grace = Grace::Fixed { grace_ms: config.grace_ms };
         Replay {
+            metrics: MetricsReader::new(config.reader.clone()),
+            measured: Measured::default(),
+            waiting: BTreeMap::new(),
             reader: Reader::new(config.reader),
             facts: Facts::default(),
             lane: Lane::new(grace, config.watermark, config.window),
@@ -108,7 +118,8 @@ impl Replay {
         self.shift_ns = shift_ns;
     }
 
-    /// Takes one record; `each` sees every window that it closes, and the tick after each, with the effects.
+    /// Takes one record, of traces or (in JSON) of metrics; metrics are to come before the traces that they tell of. `each` sees
+    /// every window that it closes, and the tick after each, with the effects.
     ///
     /// # Errors
     /// The record is poison: it is counted and nothing of it is taken; go on with the next one.
@@ -119,6 +130,9 @@ impl Replay {
         each: &mut dyn FnMut(Replayed<'_>),
     ) -> Result<usize, Poison> {
         self.counts.records += 1;
+        if is_metrics_json(payload) {
+            return self.metrics(payload).inspect_err(|_| self.counts.poison += 1);
+        }
         self.facts.clear();
         let read = self.reader.read(encoding, payload, &mut self.facts);
         let spans = read.inspect_err(|_| self.counts.poison += 1)?;
@@ -131,6 +145,18 @@ impl Replay {
         let closed = self.lane.close();
         self.take(closed, each);
         Ok(spans)
+    }
+
+    fn metrics(&mut self, payload: &[u8]) -> Result<usize, Poison> {
+        self.measured = Measured::default();
+        let read = self.metrics.read(Encoding::OtlpJson, payload, &mut self.measured)?;
+        self.counts.measured += self.measured.tally.points;
+        for mut row in WitnessRow::gathered(&self.measured.rows) {
+            row.start_ns = row.start_ns.saturating_add_signed(self.shift_ns);
+            row.end_ns = row.end_ns.saturating_add_signed(self.shift_ns);
+            self.waiting.entry(row.end_ns).or_default().push(row);
+        }
+        Ok(read)
     }
 
     /// The input has ended: closes every window.
@@ -160,6 +186,13 @@ impl Replay {
             self.counts.late += window.late;
             self.counts.calls += window.edges.iter().map(|row| row.calls.0).sum::<u64>().div_ceil(1024);
             let now_ms = window.end_ns / 1_000_000 + self.grace_ms;
+            let later = self.waiting.split_off(&(window.end_ns + 1));
+            let rows: Vec<WitnessRow> = std::mem::replace(&mut self.waiting, later).into_values().flatten().collect();
+            if !rows.is_empty() {
+                let input = Input::Measured(rows);
+                let effects = self.engine.apply(&input);
+                each(Replayed { now_ms, input: &input, effects, engine: &self.engine });
+            }
             // The tick first: the window is then as old as its grace, as it would have been in the live pipeline.
             for input in [Input::Tick { now_ms }, Input::Window(window)] {
                 let effects = self.engine.apply(&input);

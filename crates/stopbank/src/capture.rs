@@ -19,7 +19,9 @@ const PROGRESS_EVERY: u64 = 256;
 /// # Errors
 /// When a file cannot be opened, is no capture, or ends inside a record.
 pub(crate) fn feed(replay: &mut Replay, files: &[PathBuf], each: &mut dyn FnMut(Replayed<'_>)) -> Result<(), Failure> {
-    for path in files {
+    // What producers counted is known before the spans that it is compared with.
+    let (metrics, traces): (Vec<&PathBuf>, Vec<&PathBuf>) = files.iter().partition(|path| begins_with_metrics(path));
+    for path in metrics.into_iter().chain(traces) {
         let mut number = 0u64;
         records(path, &mut |encoding, record| {
             number += 1;
@@ -29,6 +31,14 @@ pub(crate) fn feed(replay: &mut Replay, files: &[PathBuf], each: &mut dyn FnMut(
         })?;
     }
     Ok(())
+}
+
+/// Is the first record of the file one of metrics? What cannot be read is told when it is fed.
+fn begins_with_metrics(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut record = Vec::new();
+    let first = capture::open(file).and_then(|mut capture| capture.next_record(&mut record));
+    matches!(first, Ok(Some(_))) && telemetry::is_metrics_json(&record)
 }
 
 /// Hands every record of a file to `each`, with progress.

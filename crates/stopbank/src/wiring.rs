@@ -102,6 +102,7 @@ pub(crate) fn pipeline(config: &Config) -> Result<PipelineConfig, Failure> {
     let mut pipeline =
         PipelineConfig::new(connection(config), Broker::Kafka { owner: owner(), instance: None }, signer);
     pipeline.topics = topics(config);
+    pipeline.metrics_topics.clone_from(&config.telemetry.metrics_topics);
     pipeline.group.clone_from(&config.kafka.group);
     pipeline.replication = u16::try_from(config.kafka.replication_factor).ok().map(i32::from);
     pipeline.beginning = match config.telemetry.start {

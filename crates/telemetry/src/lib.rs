@@ -17,7 +17,7 @@ mod reduce;
 
 pub use config::{Encoding, Identity, IdentityPart, ReaderConfig};
 pub use facts::{Facts, Oddities, Oddity};
-pub use metrics::{Measured, MetricsReader, Tally};
+pub use metrics::{Measured, MetricsReader, Tally, is_metrics_json};
 pub use poison::{Poison, PoisonReason};
 pub use reader::Reader;
 pub use reduce::weight_of_share;

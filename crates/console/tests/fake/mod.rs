@@ -54,6 +54,7 @@ fn service(name: &str, rate_rps: f64, error_share: f64, p99_ms: f64) -> ServiceV
         queue_delay_ms: None,
         deviating,
         state: if deviating { ServiceState::Deviating } else { ServiceState::Healthy },
+        ..ServiceView::default()
     }
 }
 

@@ -6,6 +6,7 @@ mod intake;
 mod outbox;
 mod sampling;
 mod silence;
+pub(crate) mod witness;
 
 use crate::batch::Batch;
 use crate::capacity::{DRAIN_FOR, NOTES_HELD, POLL_WAIT, RECORDS_PER_POLL, SPANS_PER_BATCH};

@@ -25,6 +25,12 @@ pub(super) fn complaints(config: &Config, source: &str, text: &str) -> Vec<Compl
     if config.telemetry.traces_topics.is_empty() {
         complain("traces_topics", "there is no topic to read".into(), "the Collector's default is \"otlp_spans\"");
     }
+    if let Some(topic) =
+        config.telemetry.metrics_topics.iter().find(|topic| config.telemetry.traces_topics.contains(topic))
+    {
+        let what = format!("`{topic}` is read for traces already");
+        complain("metrics_topics", what, "let the exporter write metrics to a topic of their own");
+    }
     if !(config.telemetry.sampled > 0.0 && config.telemetry.sampled <= 1.0) {
         let what = format!("a share of {} of the traces", config.telemetry.sampled);
         complain("sampled", what, "write 1.0 where all traces are kept, 0.05 where one in twenty is");

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Short name → the setting it stands for.
-const SHORT: [(&str, &str); 6] = [
+const SHORT: [(&str, &str); 7] = [
     ("STOPBANK_BROKERS", "STOPBANK_KAFKA_BROKERS"),
     ("STOPBANK_TRACES_TOPICS", "STOPBANK_TELEMETRY_TRACES_TOPICS"),
+    ("STOPBANK_METRICS_TOPICS", "STOPBANK_TELEMETRY_METRICS_TOPICS"),
     ("STOPBANK_CONTROL_TOPIC", "STOPBANK_TOPICS_CONTROL"),
     ("STOPBANK_GROUP", "STOPBANK_KAFKA_GROUP"),
     ("STOPBANK_MODE", "STOPBANK_ENGINE_MODE"),
@@ -132,6 +133,7 @@ mod tests {
         let config = with(&[
             ("STOPBANK_BROKERS", "a:1,b:2"),
             ("STOPBANK_TRACES_TOPICS", "spans, more"),
+            ("STOPBANK_METRICS_TOPICS", "otlp_metrics"),
             ("STOPBANK_MODE", "act"),
             ("STOPBANK_ADMIN_ADDRESS", "0.0.0.0:1"),
             ("STOPBANK_RUNTIME_SHARDS", "3"),
@@ -142,6 +144,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.kafka.brokers, "a:1,b:2");
         assert_eq!(config.telemetry.traces_topics, ["spans", "more"]);
+        assert_eq!(config.telemetry.metrics_topics, ["otlp_metrics"]);
         assert_eq!(config.engine.mode, model::Mode::Act);
         assert_eq!(config.admin.address, "0.0.0.0:1");
         assert_eq!(config.runtime.shards, 3);

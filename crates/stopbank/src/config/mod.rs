@@ -71,6 +71,7 @@ pub(crate) enum Start {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Telemetry {
     pub(crate) traces_topics: Vec<String>,
+    pub(crate) metrics_topics: Vec<String>,
     pub(crate) encoding: telemetry::Encoding,
     pub(crate) start: Start,
     pub(crate) identity: telemetry::Identity,
@@ -189,6 +190,7 @@ impl Default for Telemetry {
     fn default() -> Self {
         Telemetry {
             traces_topics: vec!["otlp_spans".into()],
+            metrics_topics: Vec::new(),
             encoding: telemetry::Encoding::Auto,
             start: Start::Latest,
             identity: telemetry::Identity::default(),

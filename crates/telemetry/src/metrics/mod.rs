@@ -55,6 +55,15 @@ pub struct MetricsReader {
     streams: Streams,
 }
 
+/// Is this a metrics record in JSON? In protobuf only its topic tells.
+pub fn is_metrics_json(payload: &[u8]) -> bool {
+    const KEYS: [&[u8]; 2] = [b"resourceMetrics\"", b"resource_metrics\""];
+    let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
+    let inside = payload.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let key = inside.and_then(|inside| inside.strip_prefix(b"\""));
+    key.is_some_and(|key| KEYS.iter().any(|known| key.starts_with(known)))
+}
+
 impl MetricsReader {
     /// A reader that knows no stream yet. `spans_max` bounds the data points of a record.
     pub fn new(config: ReaderConfig) -> MetricsReader {

@@ -3,7 +3,6 @@
 use super::meaning::{Meaning, What};
 use crate::read::draft::{Draft, Slots, Val};
 use crate::read::key::{Key, key};
-use crate::read::names::Shape;
 use crate::read::resource::{Resource, resource};
 use crate::read::sink::Work;
 use crate::reduce::{Verdict, operation, verdict};
@@ -204,8 +203,6 @@ impl<'r, 'a> Sink<'r, 'a> {
                     label(&["status.code", "status_code"]),
                     Some(b"STATUS_CODE_ERROR" | b"Error" | b"ERROR")
                 ));
-                let span = label(&["span.name", "span_name", "operation"]).unwrap_or_default();
-                named = names.operation(service, span, Shape::Raw, oddities);
             }
             Producer::ServiceGraph => match (label(&["client"]), label(&["server"])) {
                 (Some(client), Some(server)) => {
@@ -259,7 +256,7 @@ impl<'r, 'a> Sink<'r, 'a> {
                 failed = Some(false);
             }
         }
-        if matches!(producer, Producer::Http | Producer::Rpc) {
+        if matches!(producer, Producer::Http | Producer::Rpc | Producer::SpanMetrics) {
             named = operation(service, false, slots, self.work);
         }
         self.attributes = attributes;
@@ -312,6 +309,7 @@ fn number(attributes: &[(&[u8], Val<'_>)], names: &[&str]) -> Option<i64> {
 fn fill<'a>(slots: &mut Slots<'a>, attributes: &[(&'a [u8], Val<'a>)]) {
     for (name, value) in attributes {
         let known = key(name).or(match *name {
+            b"span.name" | b"span_name" | b"operation" => Some(Key::SpanName),
             b"service_name" | b"job" => Some(Key::ServiceName),
             b"http_route" => Some(Key::HttpRoute),
             b"http_response_status_code" | b"http_status_code" | b"response_code" => Some(Key::HttpStatus),

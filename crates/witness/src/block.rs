@@ -1,0 +1,142 @@
+//! A block of event time, judged: do the spans and the metrics tell the same?
+
+use crate::track::Tally;
+use serde::{Deserialize, Serialize};
+
+/// How much of both was counted in a block, and how the spans were spread over its seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// By the spans, weighted.
+    pub(crate) seen: Tally,
+    /// Spans behind them.
+    pub(crate) spans: u64,
+    /// By the metrics.
+    pub(crate) said: Tally,
+    /// Seconds in it, and the sum of the squares of the spans in each.
+    pub(crate) seconds: u64,
+    pub(crate) squares: u64,
+}
+
+/// Why nothing can be concluded from the number of spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Bias {
+    /// Failures are kept by another share than successes.
+    Errors,
+    /// The share of what is kept moves.
+    Unsteady,
+    /// Spans come more evenly than any share of the calls would: a limiter lets so many through.
+    Limited,
+}
+
+impl Bias {
+    /// Why, in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Bias::Errors => "failures are kept by another share than successes",
+            Bias::Unsteady => "the share of calls that is kept moves",
+            Bias::Limited => "spans come as evenly as a rate limiter lets them through",
+        }
+    }
+}
+
+/// What a block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Too little was counted.
+    Nothing,
+    /// The metrics count less than the spans: not all who serve export metrics, so they say nothing about sampling.
+    Partial,
+    /// Both tell the same.
+    Agree,
+    /// Spans are a share of the calls.
+    Share,
+    /// They cannot be reconciled.
+    Biased(Bias),
+}
+
+/// Calls said in a block before it is judged, and spans seen.
+const CALLS_MIN: f64 = 50.0;
+/// What may differ although nothing is left out: intervals do not end where seconds do.
+const SLACK: f64 = 0.05;
+/// How many standard deviations are no accident.
+const SIGMAS: f64 = 4.0;
+/// A share that moves by less is the same share.
+const MOVES: f64 = 0.25;
+/// Spans per second below which evenness says nothing.
+const EVEN_MIN: f64 = 4.0;
+/// Thinning at random leaves a variance of the mean times what is dropped; this part of it is no accident any more.
+const EVEN: f64 = 0.2;
+
+impl Block {
+    /// Judges the block; `before` is the share that was kept before, where it is known.
+    pub(crate) fn judge(&self, before: Option<f64>) -> Verdict {
+        let (said, spans) = (self.said.calls.calls(), self.spans as f64);
+        if said < CALLS_MIN || spans < 1.0 {
+            return Verdict::Nothing;
+        }
+        let share = self.seen.calls.calls() / said;
+        let noise = SIGMAS / spans.sqrt();
+        if share > 1.0 + SLACK + noise {
+            return Verdict::Partial;
+        }
+        if share >= 1.0 - SLACK - noise && share >= 0.5 {
+            return Verdict::Agree;
+        }
+        // In spans, not in weighted calls: only they are counted one by one.
+        let weight = self.seen.calls.calls() / spans;
+        let failed = self.seen.failed.calls() / weight;
+        let expected = spans * (self.said.failed.calls() / said).min(1.0);
+        if (failed - expected).abs() > SIGMAS * (expected + 1.0).sqrt() + 0.2 * expected {
+            return Verdict::Biased(Bias::Errors);
+        }
+        if before.is_some_and(|before| (share / before - 1.0).abs() > MOVES + noise) {
+            return Verdict::Biased(Bias::Unsteady);
+        }
+        let mean = spans / self.seconds.max(1) as f64;
+        let variance = self.squares as f64 / self.seconds.max(1) as f64 - mean * mean;
+        if mean >= EVEN_MIN && variance < EVEN * mean * (1.0 - share) {
+            return Verdict::Biased(Bias::Limited);
+        }
+        Verdict::Share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Count;
+
+    /// A block of 30 s in which so many of 100 calls a second are kept, and of 5 failures.
+    fn block(calls: u64, failed: u64, even: bool) -> Block {
+        let spans = calls * 30;
+        let spread = if even { 0 } else { spans };
+        Block {
+            seen: tally(spans, failed * 30),
+            spans,
+            said: tally(3000, 150),
+            seconds: 30,
+            squares: calls * calls * 30 + spread,
+        }
+    }
+
+    fn tally(calls: u64, failed: u64) -> Tally {
+        Tally { calls: Count::of(calls), failed: Count::of(failed) }
+    }
+
+    #[test]
+    fn a_block_agrees_is_a_share_or_is_biased_for_a_reason() {
+        for (block, before, wanted) in [
+            (block(100, 5, false), None, Verdict::Agree),
+            (block(97, 5, false), None, Verdict::Agree),
+            (block(140, 5, false), None, Verdict::Partial),
+            (block(20, 1, false), None, Verdict::Share),
+            (block(20, 1, false), Some(0.21), Verdict::Share),
+            (block(20, 1, false), Some(0.6), Verdict::Biased(Bias::Unsteady)),
+            (block(20, 5, false), None, Verdict::Biased(Bias::Errors)),
+            (block(20, 1, true), None, Verdict::Biased(Bias::Limited)),
+            (Block { said: tally(10, 0), ..block(20, 1, false) }, None, Verdict::Nothing),
+        ] {
+            assert_eq!(block.judge(before), wanted, "{block:?}");
+        }
+    }
+}
