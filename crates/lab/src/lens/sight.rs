@@ -5,7 +5,7 @@ use super::{Glass, Lens};
 use crate::Export;
 use crate::tunnel::{Stopbank, StopbankConfig};
 use engine::Effect;
-use model::{FindingState, GuardReport, Knob, NameId, Target, Window};
+use model::{Command, FindingState, GuardReport, Knob, NameId, Target, Window};
 use std::collections::{BTreeMap, BTreeSet};
 use telemetry::Encoding;
 
@@ -39,6 +39,8 @@ pub struct Sight {
     pub edges: BTreeMap<EdgeName, Seen>,
     /// Everything that was commanded, by the names that the fleet itself gives.
     pub commands: BTreeSet<(Target, Knob)>,
+    /// The same one after the other: when they began, changed and ended, milliseconds since the fault, renewals left out.
+    pub said: Vec<(u64, Command)>,
     /// Findings that were opened before anything was wrong.
     pub false_alarms: Vec<String>,
     /// When the first finding was opened after the fault had begun, milliseconds after it.
@@ -98,6 +100,7 @@ impl Look {
             spans: 0,
             edges: BTreeMap::new(),
             commands: BTreeSet::new(),
+            said: Vec::new(),
             false_alarms: Vec::new(),
             detected_ms: None,
             coverage: 1.0,
@@ -140,13 +143,22 @@ impl Look {
                     self.sight.detected_ms = Some(now_ms - self.fault_ms);
                 }
             }
-            Effect::Command(command) => {
-                let mut target = command.target.clone();
-                target.service = self.sight.lens.real_name(&target.service).to_owned();
-                target.caller = target.caller.map(|caller| self.sight.lens.real_name(&caller).to_owned());
-                self.sight.commands.insert((target, command.knob));
-            }
+            Effect::Command(command) => self.note_command(now_ms, command),
             Effect::Finding(_) | Effect::Audit(_) => {}
+        }
+    }
+
+    /// Writes a command down, by the names that the fleet itself gives, unless it only renews what was said.
+    fn note_command(&mut self, now_ms: u64, command: &Command) {
+        let real = |name: &String| self.sight.lens.real_name(name).to_owned();
+        let mut target = command.target.clone();
+        (target.service, target.caller) = (real(&target.service), target.caller.as_ref().map(real));
+        self.sight.commands.insert((target.clone(), command.knob));
+        let command = Command { target, ..command.clone() };
+        let about = |said: &Command| (said.target == command.target) && said.knob == command.knob;
+        let before = self.sight.said.iter().rev().find(|(_, said)| about(said));
+        if before.is_none_or(|(_, said)| (said.setting, said.mode) != (command.setting, command.mode)) {
+            self.sight.said.push((now_ms.saturating_sub(self.fault_ms), command));
         }
     }
 

@@ -6,7 +6,8 @@ use crate::exit::Failure;
 use crate::print::{self, Format, Progress};
 use lab::Lens;
 use lab::lens::{Bar, BarConfig, look, table};
-use serde_json::json;
+use model::Command;
+use serde_json::{Value, json};
 use std::path::Path;
 
 const BEGIN: &str = "<!-- lenses: written by `stopbank lab lenses --page` -->";
@@ -38,10 +39,11 @@ pub(super) fn run(arguments: &LabLenses, format: Format) -> Result<(), Failure> 
         Format::Json => {
             for (seed, bar) in (1u64..).zip(&bars) {
                 for sight in &bar.sights {
+                    let said: Vec<Value> = sight.said.iter().map(told).collect();
                     let wrongs: Vec<String> = bar.wrongs(sight.lens).iter().map(|wrong| format!("{wrong:?}")).collect();
                     print::json(
                         &json!({"type": "lens", "seed": seed, "lens": sight.lens.as_str(), "spans": sight.spans,
-                        "coverage": sight.coverage, "detected_ms": sight.detected_ms, "misses": wrongs}),
+                        "coverage": sight.coverage, "detected_ms": sight.detected_ms, "misses": wrongs, "commands": said}),
                     )?;
                 }
             }
@@ -49,6 +51,12 @@ pub(super) fn run(arguments: &LabLenses, format: Format) -> Result<(), Failure> 
     }
     let missed = bars.iter().any(|bar| bar.sights.iter().any(|sight| !bar.wrongs(sight.lens).is_empty()));
     if missed { Err(Failure::job("a lens missed the bar")) } else { Ok(()) }
+}
+
+/// A command and when it was said, milliseconds since the fault.
+fn told((after_ms, command): &(u64, Command)) -> Value {
+    json!({"after_ms": after_ms, "target": command.target.to_string(), "knob": command.knob, "setting": command.setting,
+        "mode": command.mode, "signature": command.reason.signature, "summary": command.reason.summary})
 }
 
 /// Puts the table between the marks.
