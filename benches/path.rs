@@ -51,7 +51,7 @@ impl Path {
         for span in &self.facts.spans {
             self.marks.observe(PartitionId::default(), span.instance, span.end_ns, None);
         }
-        self.shard.observe(&self.facts.spans, &self.facts.names, Counting::Count);
+        self.shard.observe(&self.facts.spans, &self.facts.names, Counting::PROMPT);
         let low_ns = self.marks.low_ns().unwrap_or(0) / 1_000_000_000 * 1_000_000_000;
         if low_ns > self.closed_ns {
             self.closed_ns = low_ns;

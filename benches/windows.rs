@@ -144,7 +144,7 @@ impl Path {
                 marks.low_ns().unwrap_or(0)
             }
         };
-        self.shard.observe(batch, &[], Counting::Count);
+        self.shard.observe(batch, &[], Counting::PROMPT);
         if low_ns >= self.shard.closed_until_ns() + 1_000_000_000 {
             let parts = self.shard.close_until(low_ns);
             for window in self.merger.push(0, parts, low_ns) {

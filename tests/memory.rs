@@ -100,7 +100,7 @@ fn no_span_allocates_on_the_hot_path_in_the_steady_state() {
         for span in &facts.spans {
             marks.observe(PartitionId::default(), span.instance, span.end_ns, None);
         }
-        shard.observe(&facts.spans, &facts.names, Counting::Count);
+        shard.observe(&facts.spans, &facts.names, Counting::PROMPT);
         // Twelve seconds: every generation of remembered spans has been turned over twice.
         if closes >= 12 {
             allocations += calls() - before;
@@ -154,12 +154,12 @@ fn a_flood_of_ten_million_names_stays_within_the_budget_and_real_services_are_st
             let end_ns = BEGIN_NS + step * (SECOND_NS / PER_SECOND);
             let spans = stranger(step, end_ns);
             let names = [spans[0].service, spans[1].peer].map(|id| Named { id, text: format!("random-{}", id.0) });
-            shard.observe(&spans, &names, Counting::Count);
+            shard.observe(&spans, &names, Counting::PROMPT);
             if step % 100 == 0 {
                 let service = NameId::of(["web", "cart", "pay"][(step / 100 % 3) as usize]);
                 let trace = TraceId(u128::from(noise(step | 1 << 60)));
                 let real = Span { trace, id: SpanId(9), service, ..spans[0] };
-                shard.observe(&[real], &[Named::of("web"), Named::of("cart"), Named::of("pay")], Counting::Count);
+                shard.observe(&[real], &[Named::of("web"), Named::of("cart"), Named::of("pay")], Counting::PROMPT);
             }
             if step % (PER_SECOND / 4) == 0 {
                 let low_ns = end_ns.saturating_sub(SECOND_NS) / SECOND_NS * SECOND_NS;
@@ -192,7 +192,7 @@ fn a_megabyte_of_empty_spans_costs_next_to_nothing_on_the_whole_way() {
     // Whether it is poison or a record without spans is the decoder's to say; the rest of the way must not grow by it.
     let (most, _, spans) = spent(|| {
         let spans = reader.read(Encoding::OtlpProto, &payload, &mut facts).unwrap_or(0);
-        shard.observe(&facts.spans, &facts.names, Counting::Count);
+        shard.observe(&facts.spans, &facts.names, Counting::PROMPT);
         spans
     });
     assert_eq!(spans, 0, "a span without id and time is none");

@@ -35,10 +35,10 @@ fn closed_by_members() -> Vec<Closed> {
         facts.clear();
         reader.read(Encoding::OtlpProto, &record, &mut facts).expect("a good record");
         for (member, shard) in shards.iter_mut().enumerate() {
-            shard.observe(&[], &facts.names, Counting::Count);
+            shard.observe(&[], &facts.names, Counting::PROMPT);
             for span in facts.spans.iter().filter(|span| span.trace.hash() % MEMBERS as u64 == member as u64) {
                 marks.observe(PartitionId::default(), span.instance, span.end_ns, Some(meta.at_ns / 1_000_000));
-                shard.observe(std::slice::from_ref(span), &[], Counting::Count);
+                shard.observe(std::slice::from_ref(span), &[], Counting::PROMPT);
             }
         }
         let until_ns = marks.low_ns().unwrap_or(0) / SECOND_NS * SECOND_NS;

@@ -25,6 +25,12 @@ fn every_lens_shows_the_same_fleet_or_says_that_it_cannot() {
             assert!(seen.edges.len() >= plain.edges.len() - 1 && seen.edges.values().all(|edge| edge.biased), "{lens}");
             assert!(seen.commands.is_empty() && seen.detected_ms.is_none(), "{lens}");
         }
+        // who comes late is counted once, and lets nobody enter where nobody enters
+        let late = sight(Lens::Late);
+        assert_eq!(late.entries, plain.entries, "seed {seed}");
+        for (edge, sent) in &bar.truth {
+            assert_eq!(late.ratio(edge, *sent), 1.0, "seed {seed}: {edge:?}");
+        }
         // the cascade is seen through every lens that does not bias or delay
         for lens in [Lens::Mesh, Lens::Head, Lens::Skewed, Lens::Missing, Lens::Messages, Lens::Renamed, Lens::Names] {
             assert!(

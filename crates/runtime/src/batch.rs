@@ -24,6 +24,8 @@ pub(crate) struct Mark {
     pub(crate) positions: Positions,
     /// When the record that closed it was polled.
     pub(crate) polled_at: Instant,
+    /// Does nothing come after it?
+    pub(crate) ended: bool,
 }
 
 /// What a shard takes at once.
@@ -120,7 +122,7 @@ mod tests {
     #[test]
     fn a_trace_always_meets_the_same_shard() {
         let mut splitter = Splitter::new(4);
-        (0..1000u128).for_each(|at| splitter.push(span(at % 50), Counting::Count));
+        (0..1000u128).for_each(|at| splitter.push(span(at % 50), Counting::PROMPT));
         assert_eq!(splitter.spans(), 1000);
         let batches = splitter.take(None);
         for trace in 0..50u128 {
@@ -134,7 +136,7 @@ mod tests {
     #[test]
     fn neighbours_that_are_counted_alike_are_one_run() {
         let mut batch = Batch::default();
-        for how in [Counting::Count, Counting::Count, Counting::PairOnly, Counting::Count] {
+        for how in [Counting::PROMPT, Counting::PROMPT, Counting::PairOnly, Counting::PROMPT] {
             batch.push(span(1), how);
         }
         let lengths: Vec<usize> = batch.runs.iter().map(|run| run.spans).collect();
@@ -143,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_mark_goes_to_every_shard_also_to_idle_ones() {
-        let mark = Arc::new(Mark { closed_ns: 5, positions: Positions::new(), polled_at: Instant::now() });
+        let mark =
+            Arc::new(Mark { closed_ns: 5, positions: Positions::new(), polled_at: Instant::now(), ended: false });
         assert_eq!(Splitter::new(3).take(Some(&mark)).len(), 3);
     }
 }

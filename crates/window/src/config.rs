@@ -13,11 +13,8 @@ pub struct ShardConfig {
     /// A span is remembered for pairing at least this long, and at most twice as long, in event time, nanoseconds.
     /// What a trace says does not depend on how partitions interleave as long as its spans end within this time.
     pub pair_ttl_ns: u64,
-    /// While spans come late, spans are remembered for as long as these are late, up to this, nanoseconds: a half that a tail
-    /// sampler holds back for 30 s finds the other one.
-    pub pair_late_ns: u64,
-    /// What the shard may hold in memory, bytes: three quarters for remembered spans (about 140 bytes each), the rest for
-    /// open rows. Memory is taken as needed. What is in flight must fit: spans per second of event time × (width + grace).
+    /// What the shard may hold in memory, bytes: eleven sixteenths for remembered spans (about 140 bytes each), one for those
+    /// that wait for their parents, the rest for open rows. Memory is taken as needed. What is in flight must fit: spans per second of event time × (width + grace).
     pub budget_bytes: usize,
     /// Service rows per window; what is lighter folds: first the sub-dimensions, then the operation, then the service.
     pub services_max: usize,
@@ -55,7 +52,6 @@ impl Default for ShardConfig {
             width_ns: 1_000_000_000,
             flow_sample: 4,
             pair_ttl_ns: 10_000_000_000,
-            pair_late_ns: 45_000_000_000,
             budget_bytes: 512 << 20,
             services_max: 8192,
             edges_max: 16_384,
@@ -70,17 +66,33 @@ impl Default for ShardConfig {
     }
 }
 
-/// How a batch of spans is to be counted.
+/// How a batch of spans is to be counted. What it names is of the spans' own partition, which keeps the outcome independent
+/// of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counting {
     /// Each in the window of its own end; where that is closed, as late in the first open window.
-    Count,
+    Count {
+        /// How late other halves come there ([`crate::Watermarks::patience`]).
+        patience: Patience,
+    },
     /// All of these came after their partition's watermark ([`crate::Admit::Late`]): each counts as late, in the window
-    /// that holds `watermark_ns`. Naming the partition's own watermark keeps the outcome independent of the others.
+    /// that holds `watermark_ns`.
     Late {
         /// The partition's watermark when the span arrived, Unix nanoseconds.
         watermark_ns: u64,
+        /// As in [`Counting::Count`].
+        patience: Patience,
     },
     /// Read again after a restart: they pair, but a journalled window has counted them already.
     PairOnly,
 }
+
+impl Counting {
+    /// Nobody there is late.
+    pub const PROMPT: Counting = Counting::Count { patience: Patience(0) };
+}
+
+/// For how many windows, beyond two, a span is remembered and waits for a parent that it names and that was not seen: while
+/// exporters are late, a request whose parent is not there is not yet one that entered the fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Patience(pub u8);

@@ -2,8 +2,8 @@
 //! thread (replay, the lab).
 
 use crate::{
-    Admit, Counting, Grace, Merger, MergerConfig, PartitionId, Shard, ShardConfig, ShardCounters, WatermarkConfig,
-    Watermarks,
+    Admit, Counting, Grace, Merger, MergerConfig, Part, PartitionId, Shard, ShardConfig, ShardCounters,
+    WatermarkConfig, Watermarks,
 };
 use model::{NameId, Named, Span, SpanFlags, Window};
 
@@ -34,14 +34,16 @@ impl Lane {
     /// Takes the spans of one record of `partition`, and the names they bring. `arrival_ms` is the record's timestamp, if it
     /// has one.
     pub fn observe(&mut self, partition: PartitionId, names: &[Named], spans: &[Span], arrival_ms: Option<u64>) {
-        self.shard.observe(&[], names, Counting::Count);
-        let mut run = Counting::Count;
+        self.shard.observe(&[], names, Counting::PROMPT);
+        let mut run = Counting::PROMPT;
         let mut from = 0;
         for (at, span) in spans.iter().enumerate() {
             let exporter: NameId = if span.instance.is_some() { span.instance } else { span.service };
-            let how = match self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms) {
-                Admit::OnTime => Some(Counting::Count),
-                Admit::Late { watermark_ns } => Some(Counting::Late { watermark_ns }),
+            let admit = self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms);
+            let patience = self.watermarks.patience(partition);
+            let how = match admit {
+                Admit::OnTime => Some(Counting::Count { patience }),
+                Admit::Late { watermark_ns } => Some(Counting::Late { watermark_ns, patience }),
                 Admit::Future => {
                     self.future += u64::from(!span.flags.has(SpanFlags::LINKED));
                     None
@@ -59,7 +61,7 @@ impl Lane {
     /// The windows that the low watermark has passed since the last call.
     pub fn close(&mut self) -> Vec<Window> {
         match self.watermarks.low_ns() {
-            Some(low_ns) => self.close_until(low_ns / self.width_ns * self.width_ns),
+            Some(low_ns) => self.close_until(low_ns / self.width_ns * self.width_ns, Shard::close_until),
             None => Vec::new(),
         }
     }
@@ -67,7 +69,7 @@ impl Lane {
     /// The input has ended: every window.
     pub fn drain(&mut self) -> Vec<Window> {
         let end_ns = self.watermarks.drain().div_ceil(self.width_ns).saturating_mul(self.width_ns);
-        self.close_until(end_ns)
+        self.close_until(end_ns, Shard::close_all)
     }
 
     /// Spans dated too far ahead of the others, which were not counted.
@@ -80,12 +82,12 @@ impl Lane {
         self.shard.counters()
     }
 
-    fn close_until(&mut self, until_ns: u64) -> Vec<Window> {
+    fn close_until(&mut self, until_ns: u64, close: impl FnOnce(&mut Shard, u64) -> Vec<Part>) -> Vec<Window> {
         if until_ns <= self.closed_ns {
             return Vec::new();
         }
         self.closed_ns = until_ns;
-        let parts = self.shard.close_until(until_ns);
+        let parts = close(&mut self.shard, until_ns);
         self.merger.push(0, parts, until_ns)
     }
 }

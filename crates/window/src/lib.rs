@@ -11,6 +11,7 @@ mod shard;
 
 mod config;
 mod grace;
+mod held;
 mod lane;
 mod merger;
 mod names;
@@ -21,7 +22,7 @@ mod settle;
 mod store;
 mod watermark;
 
-pub use config::{Counting, Labels, ShardConfig};
+pub use config::{Counting, Labels, Patience, ShardConfig};
 pub use grace::{Grace, GraceChange};
 pub use lane::Lane;
 pub use merger::{Merger, MergerConfig};

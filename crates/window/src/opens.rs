@@ -60,6 +60,12 @@ impl Opens {
         Some(self.windows.remove(at).1)
     }
 
+    /// The same; a new one where none was open.
+    pub(crate) fn take_or_new(&mut self, number: u64) -> Box<Open> {
+        let open = self.take(number).or_else(|| self.idle.pop());
+        open.unwrap_or_else(|| Box::new(Open::new()))
+    }
+
     pub(crate) fn put_back(&mut self, number: u64, open: Box<Open>) {
         let at = self.windows.partition_point(|window| window.0 < number);
         self.windows.insert(at, (number, open));

@@ -1,12 +1,13 @@
 //! A shard: remembers the spans of its traces, pairs them into calls, and closes windows.
 
 use crate::config::Labels;
+use crate::held::Held;
 use crate::names::Names;
 use crate::opens::Opens;
 use crate::rows::{Admissions, Open, Served, StepKey};
 use crate::settle::{Scratch, Settler, settles};
 use crate::store::{Kind, NodeId, Store, Stored};
-use crate::{Counting, Part, ShardConfig};
+use crate::{Counting, Part, Patience, ShardConfig};
 use model::{Criticality, Named, ServiceKey, Span, SpanFlags, SpanKind};
 
 /// Spans whose memory is looked up ahead of their turn.
@@ -37,6 +38,7 @@ pub struct Shard {
     config: ShardConfig,
     store: Store,
     opens: Opens,
+    held: Held,
     shared: Admissions,
     names: Names,
     scratch: Scratch,
@@ -47,18 +49,19 @@ pub struct Shard {
     given: Option<(u64, u32)>,
     /// When the store last began a new generation, Unix nanoseconds.
     turned_ns: u64,
-    /// How far late spans lay behind the newest ones lately, nanoseconds; half as much with each generation.
-    late_ns: u64,
+    /// The most that a span of this generation waits for its parent.
+    patience: Patience,
 }
 
 impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig) -> Shard {
         let config = ShardConfig { width_ns: config.width_ns.max(1), open_max: config.open_max.max(1), ..config };
-        let quarter = config.budget_bytes / 4;
+        let (quarter, sixteenth) = (config.budget_bytes / 4, config.budget_bytes / 16);
         Shard {
-            store: Store::new(config.budget_bytes - quarter),
+            store: Store::new(config.budget_bytes - quarter - sixteenth),
             opens: Opens::default(),
+            held: Held::new(sixteenth),
             shared: Admissions::new(&config, quarter),
             names: Names::new(config.names_max),
             scratch: Scratch::default(),
@@ -66,7 +69,7 @@ impl Shard {
             closed: 0,
             given: None,
             turned_ns: 0,
-            late_ns: 0,
+            patience: Patience::default(),
             config,
         }
     }
@@ -95,9 +98,11 @@ impl Shard {
             self.evict(kind);
         }
         let own = span.end_ns / self.config.width_ns;
-        let window = match how {
-            Counting::Count => own.max(self.closed),
-            Counting::Late { watermark_ns } => own.max(self.closed).max(watermark_ns / self.config.width_ns),
+        let (window, patience) = match how {
+            Counting::Count { patience } => (own.max(self.closed), patience),
+            Counting::Late { watermark_ns, patience } => {
+                (own.max(self.closed).max(watermark_ns / self.config.width_ns), patience)
+            }
             Counting::PairOnly => {
                 self.counters.duplicates += u64::from(self.store.insert_pair_only(span) == Stored::Duplicate);
                 return;
@@ -109,15 +114,15 @@ impl Shard {
         }
         match self.store.insert(span, window) {
             Stored::Duplicate => self.counters.duplicates += 1,
-            Stored::New(id) => self.count(span, id, window, window > own),
+            Stored::New(id) => {
+                self.patience = self.patience.max(patience);
+                self.count(span, id, (window, window > own), patience);
+            }
         }
     }
 
     #[inline]
-    fn count(&mut self, span: &Span, id: NodeId, window: u64, late: bool) {
-        if late {
-            self.learn_late(span.end_ns);
-        }
+    fn count(&mut self, span: &Span, id: NodeId, (window, late): (u64, bool), patience: Patience) {
         let open = self.opens.at(window);
         let linked = span.flags.has(SpanFlags::LINKED);
         if !linked {
@@ -127,6 +132,7 @@ impl Shard {
         }
         let node = self.store.get_mut(id).expect("just inserted");
         node.criticality = label(span, self.config.labels);
+        node.patience = patience;
         if !settles(node) {
             if !linked && !node.is_proxy() {
                 let key = StepKey { service: span.service, operation: span.operation };
@@ -145,17 +151,6 @@ impl Shard {
         (node.row, node.criticality) = (row, criticality);
     }
 
-    /// A span came after its window had closed: how far behind the newest?
-    #[cold]
-    fn learn_late(&mut self, end_ns: u64) {
-        let newest = self.opens.last().unwrap_or(self.closed) + 1;
-        let late_ns = newest.saturating_mul(self.config.width_ns).saturating_sub(end_ns);
-        // What is older than that is of another time: no memory would bring it together.
-        if late_ns <= self.config.pair_late_ns {
-            self.late_ns = self.late_ns.max(late_ns);
-        }
-    }
-
     /// More windows are open than may be: the furthest ahead gives way, be it the new one or another.
     #[cold]
     fn make_way(&mut self, window: u64) -> bool {
@@ -170,11 +165,22 @@ impl Shard {
 
     /// Closes every window that ends at or before `watermark_ns`, ascending; also empty ones in between. Rows are sorted.
     pub fn close_until(&mut self, watermark_ns: u64) -> Vec<Part> {
+        self.close(watermark_ns / self.config.width_ns, false)
+    }
+
+    /// The same where nothing comes after it: the last window waits for no parent any more.
+    pub fn close_all(&mut self, watermark_ns: u64) -> Vec<Part> {
         let target = watermark_ns / self.config.width_ns;
+        self.held.hasten(target.saturating_sub(1));
+        self.close(target, true)
+    }
+
+    fn close(&mut self, target: u64, hasty: bool) -> Vec<Part> {
         let mut parts = Vec::new();
-        while let Some(first) = self.opens.first().filter(|first| *first < target) {
+        let next = |shard: &Shard| shard.opens.first().into_iter().chain(shard.held.first()).min();
+        while let Some(first) = next(self).filter(|first| *first < target) {
             self.give_empty(first, &mut parts);
-            self.give(first, &mut parts);
+            self.give(first, hasty, &mut parts);
         }
         self.give_empty(target, &mut parts);
         self.closed = self.closed.max(target);
@@ -192,10 +198,10 @@ impl Shard {
         }
     }
 
-    fn give(&mut self, number: u64, parts: &mut Vec<Part>) {
-        let Some(mut open) = self.opens.take(number) else { return };
+    fn give(&mut self, number: u64, hasty: bool, parts: &mut Vec<Part>) {
+        let held = self.held.take(number);
+        let mut open = self.opens.take_or_new(number);
         let settle = std::mem::take(&mut open.settle);
-        let deferred = std::mem::take(&mut open.deferred);
         let mut settler = Settler {
             store: &self.store,
             config: &self.config,
@@ -203,16 +209,15 @@ impl Shard {
             open: &mut open,
             shared: &mut self.shared,
             scratch: &mut self.scratch,
+            held: &mut self.held,
+            hasty,
         };
         for ids in settle.chunks(WARM) {
             settler.store.warm_relatives(ids);
             ids.iter().for_each(|id| settler.settle(*id));
         }
-        deferred.iter().for_each(|one| settler.settle_deferred(*one));
-        (open.settle, open.deferred) = (settle, deferred);
-        if !self.scratch.deferred.is_empty() {
-            self.opens.at(number + 1).deferred.append(&mut self.scratch.deferred);
-        }
+        held.iter().for_each(|one| settler.settle_deferred(*one));
+        open.settle = settle;
         self.turn_admissions(&open);
         self.counters.folded += open.folded;
         let width_ns = self.config.width_ns;
@@ -240,11 +245,17 @@ impl Shard {
         if self.turned_ns == 0 {
             self.turned_ns = now_ns;
         }
-        if now_ns < self.turned_ns.saturating_add(self.config.pair_ttl_ns.max(self.late_ns)) {
+        // Who waits for a parent looks for it a last time when the windows of its patience, and two, have closed.
+        let windows = match u64::from(self.patience.0) {
+            0 => 0,
+            patience => patience + 3,
+        };
+        let keep_ns = self.config.pair_ttl_ns.saturating_add(windows.saturating_mul(self.config.width_ns));
+        if now_ns < self.turned_ns.saturating_add(keep_ns) {
             return;
         }
         self.turned_ns = now_ns;
-        self.late_ns /= 2;
+        self.patience = Patience::default();
         for kind in [Kind::Inner, Kind::Calls] {
             self.settle_old(kind);
             self.store.turn(kind);
@@ -272,6 +283,8 @@ impl Shard {
                 open: &mut open,
                 shared: &mut self.shared,
                 scratch: &mut self.scratch,
+                held: &mut self.held,
+                hasty: true,
             }
             .settle_now(id);
             self.opens.put_back(node.window, open);
@@ -285,7 +298,7 @@ impl Shard {
 
     /// What it holds in memory, bytes (capacity, not length).
     pub fn bytes(&self) -> usize {
-        self.store.bytes() + self.opens.bytes() + self.shared.bytes() + self.names.bytes()
+        self.store.bytes() + self.opens.bytes() + self.held.bytes() + self.shared.bytes() + self.names.bytes()
     }
 
     /// What it has met.

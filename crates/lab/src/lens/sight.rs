@@ -37,6 +37,8 @@ pub struct Sight {
     pub spans: u64,
     /// Edges, by the names that the fleet itself gives.
     pub edges: BTreeMap<EdgeName, Seen>,
+    /// Requests that entered the fleet, weighted, by the service at which they did.
+    pub entries: BTreeMap<String, f64>,
     /// Everything that was commanded, by the names that the fleet itself gives.
     pub commands: BTreeSet<(Target, Knob)>,
     /// The same one after the other: when they began, changed and ended, milliseconds since the fault, renewals left out.
@@ -99,6 +101,7 @@ impl Look {
             lens,
             spans: 0,
             edges: BTreeMap::new(),
+            entries: BTreeMap::new(),
             commands: BTreeSet::new(),
             said: Vec::new(),
             false_alarms: Vec::new(),
@@ -183,5 +186,8 @@ fn note(window: &Window, names: &mut BTreeMap<NameId, String>, receivers: &Recei
         seen.retries += row.retries.calls();
         seen.failed += row.failed().calls();
         seen.biased |= row.biased;
+    }
+    for row in window.services.iter().filter(|row| !row.entries.is_zero()) {
+        *sight.entries.entry(name(row.key.service)).or_default() += row.entries.calls();
     }
 }

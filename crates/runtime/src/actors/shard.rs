@@ -38,7 +38,7 @@ impl ShardActor {
         #[cfg(feature = "testing")]
         crate::tripwire::shard(&batch.spans);
         // Names go in with the first run, and also when there is none.
-        self.shard.observe(&[], &batch.names, window::Counting::Count);
+        self.shard.observe(&[], &batch.names, window::Counting::PROMPT);
         let mut rest = batch.spans.as_slice();
         for run in &batch.runs {
             let (spans, after) = rest.split_at(run.spans);
@@ -46,7 +46,10 @@ impl ShardActor {
             rest = after;
         }
         let mark = batch.mark.clone()?;
-        let parts = self.shard.close_until(mark.closed_ns);
+        let parts = match mark.ended {
+            true => self.shard.close_all(mark.closed_ns),
+            false => self.shard.close_until(mark.closed_ns),
+        };
         self.publish();
         Some(Closed { shard: self.at, parts, mark })
     }

@@ -124,6 +124,7 @@ impl Intake {
             let at = Frontier { offset: record.offset, index };
             let exporter = if span.instance.is_some() { span.instance } else { span.service };
             let admit = self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms);
+            let patience = self.watermarks.patience(partition);
             let counted = !is_new && self.ledger.seen(partition, at, span.end_ns) == Seen::Counted;
             let how = match admit {
                 Admit::Future => {
@@ -131,10 +132,10 @@ impl Intake {
                     continue;
                 }
                 _ if counted => Counting::PairOnly,
-                Admit::OnTime => Counting::Count,
+                Admit::OnTime => Counting::Count { patience },
                 Admit::Late { watermark_ns } => {
                     self.ledger.late(partition, at, watermark_ns);
-                    Counting::Late { watermark_ns }
+                    Counting::Late { watermark_ns, patience }
                 }
             };
             newest_ns = newest_ns.max(span.end_ns);
@@ -161,25 +162,25 @@ impl Intake {
     /// The mark that closes every window that may close now, if there is one more than before.
     pub(crate) fn mark(&mut self, polled_at: Instant) -> Option<Arc<Mark>> {
         let low_ns = self.watermarks.low_ns()?;
-        self.mark_at(low_ns / self.width_ns * self.width_ns, polled_at)
+        self.mark_at(low_ns / self.width_ns * self.width_ns, polled_at, false)
     }
 
-    /// The mark that closes everything that was read.
-    pub(crate) fn last_mark(&mut self, polled_at: Instant) -> Option<Arc<Mark>> {
+    /// The mark that closes everything that was read; `ended` where nothing comes after it.
+    pub(crate) fn last_mark(&mut self, polled_at: Instant, ended: bool) -> Option<Arc<Mark>> {
         if self.newest_ns == 0 {
             return None;
         }
         let end_ns = self.watermarks.drain().div_ceil(self.width_ns).saturating_mul(self.width_ns);
-        self.mark_at(end_ns, polled_at)
+        self.mark_at(end_ns, polled_at, ended)
     }
 
-    fn mark_at(&mut self, closed_ns: u64, polled_at: Instant) -> Option<Arc<Mark>> {
+    fn mark_at(&mut self, closed_ns: u64, polled_at: Instant, ended: bool) -> Option<Arc<Mark>> {
         if closed_ns <= self.closed_ns {
             return None;
         }
         self.closed_ns = closed_ns;
         self.dead_letters.settle();
-        Some(Arc::new(Mark { closed_ns, positions: self.ledger.positions(closed_ns), polled_at }))
+        Some(Arc::new(Mark { closed_ns, positions: self.ledger.positions(closed_ns), polled_at, ended }))
     }
 
     /// Has the share of traces that are read to change? To be asked once a second.

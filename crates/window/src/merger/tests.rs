@@ -16,7 +16,7 @@ fn parts(shard: u64, seconds: &[u64]) -> Vec<Part> {
             end_ns: second * SECOND + 5,
             ..Span::default()
         };
-        one.observe(&[span], &[], Counting::Count);
+        one.observe(&[span], &[], Counting::PROMPT);
     }
     one.close_until(100 * SECOND)
 }

@@ -4,7 +4,7 @@ use super::{Accumulator, Admission, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, 
 use crate::ShardConfig;
 use crate::store::NodeId;
 use hashbrown::HashSet;
-use model::{EdgeKey, FlowKey, NameId, ServiceKey};
+use model::{Count, EdgeKey, FlowKey, NameId, ServiceKey};
 use serde::{Deserialize, Serialize};
 
 /// What one row takes with the lists it owns, bytes, generously.
@@ -22,12 +22,15 @@ pub(crate) struct Route {
     pub(crate) callee_operation: NameId,
 }
 
-/// A server span that was not settled with its window because its parent had not been seen: it may end a little later.
+/// A span that was not settled with its window because its parent had not been seen: it may end a little later.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deferred {
     pub(crate) id: NodeId,
     pub(crate) key: ServiceKey,
-    pub(crate) tries: u8,
+    /// Windows that it has waited.
+    pub(crate) waited: u8,
+    /// What enters the fleet with it if its parent is never seen, also where it was forgotten meanwhile.
+    pub(crate) entry: Count,
 }
 
 /// What open windows share: who may have a row, histograms, and how many rows memory allows.
@@ -76,8 +79,6 @@ pub(crate) struct Open {
     pub(crate) side: Side,
     /// Spans that are settled when the window closes.
     pub(crate) settle: Vec<NodeId>,
-    /// Spans that an earlier window has passed on.
-    pub(crate) deferred: Vec<Deferred>,
     pub(crate) routes: HashSet<Route, super::table::Plain>,
     pub(crate) spans: u64,
     pub(crate) late: u64,
@@ -93,7 +94,6 @@ impl Open {
             steps: Table::new(),
             side: Side::new(),
             settle: Vec::new(),
-            deferred: Vec::new(),
             routes: HashSet::with_hasher(super::table::Plain),
             spans: 0,
             late: 0,
@@ -182,7 +182,6 @@ impl Open {
         let keep = self.settle.len() * 2;
         self.settle.clear();
         self.settle.shrink_to(keep);
-        self.deferred.clear();
         self.routes.clear();
         (self.spans, self.late, self.folded) = (0, 0, 0);
     }
@@ -198,7 +197,6 @@ impl Open {
             + self.steps.bytes()
             + lists
             + self.settle.capacity() * std::mem::size_of::<NodeId>()
-            + self.deferred.capacity() * std::mem::size_of::<Deferred>()
             + self.routes.capacity() * (std::mem::size_of::<Route>() + 1)
     }
 }

@@ -1,17 +1,17 @@
 //! A server, consumer or root span is settled: the callee's facts, counted at its own end.
 
 use super::ancestors::Origin;
-use super::{Settler, TRIES_MAX, is_timed};
+use super::{Settler, is_timed};
 use crate::rows::{Attempt, Called, Deferred, Route};
 use crate::store::{Node, NodeId, State};
-use model::{EdgeKey, EdgeKind, Failure, NameId, Outcome, ServiceKey, SpanFlags, SpanKind};
+use model::{Count, EdgeKey, EdgeKind, Failure, NameId, Outcome, ServiceKey, SpanFlags, SpanKind};
 
 /// A server that took longer than its client waited, beyond rounding, outlasted it whatever the clocks say.
 const ROUNDING_NS: u64 = 1_000_000;
 
 impl Settler<'_> {
     #[inline]
-    pub(super) fn settle_callee(&mut self, id: NodeId, node: &Node, tries: u8) {
+    pub(super) fn settle_callee(&mut self, id: NodeId, node: &Node, waited: u8) {
         let mut key = ServiceKey::default();
         if node.row != Node::NO_ROW {
             key = self.open.services.key(node.row);
@@ -21,7 +21,8 @@ impl Settler<'_> {
                 row.own(exclusive_us, node.weight.count(), &mut self.shared.pool);
             }
         }
-        self.settle_origin(id, node, Deferred { id, key, tries });
+        let entry = if node.kind == SpanKind::Server { node.weight.count() } else { Count::ZERO };
+        self.settle_origin(id, node, Deferred { id, key, waited, entry });
     }
 
     /// The part that needs the parent: entry, edge, wasted work.
@@ -30,9 +31,7 @@ impl Settler<'_> {
         match self.origin(node) {
             Origin::Outside => self.enter(id, node, deferred.key),
             Origin::Inside => {}
-            Origin::Unseen if deferred.tries < TRIES_MAX => {
-                self.scratch.deferred.push(Deferred { tries: deferred.tries + 1, ..deferred });
-            }
+            Origin::Unseen if self.hold(node, deferred) => {}
             Origin::Unseen if node.kind == SpanKind::Server => self.enter(id, node, deferred.key),
             Origin::Unseen => {}
             Origin::Foreign(above) => {

@@ -70,7 +70,7 @@ impl Settler<'_> {
                     row.gap.record(gap_us, count, &mut self.shared.pool);
                 }
                 // A server span that waited for its call in vain was not counted on any edge.
-                let waited = call.window <= server.window + u64::from(super::TRIES_MAX);
+                let waited = call.window <= server.window + u64::from(super::TRIES_MAX + server.patience.0);
                 if !waited && is_timed(server) && !server.state.has(State::PAIR_ONLY) {
                     row.server.record(server.duration_us(), server.weight.count(), &mut self.shared.pool);
                 }

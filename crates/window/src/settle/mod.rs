@@ -13,16 +13,17 @@ mod sampled;
 mod sidecar;
 
 use crate::ShardConfig;
+use crate::held::Held;
 use crate::rows::{Admissions, Deferred, Open};
 use crate::store::{Node, NodeId, Order, State, Store};
-use model::{SpanFlags, SpanKind};
+use model::{ServiceKey, SpanFlags, SpanKind};
 use sidecar::Alone;
 
 /// Hops that are followed towards a root.
 const HOPS_MAX: usize = 64;
 /// Children that are looked at where all of them matter.
 const CHILDREN_MAX: usize = 256;
-/// Windows that a server span waits for its parent to be seen.
+/// Windows that a server span waits for its parent to be seen, and more where others are late.
 const TRIES_MAX: u8 = 2;
 
 /// Memory that is used again from span to span.
@@ -30,8 +31,6 @@ const TRIES_MAX: u8 = 2;
 pub(crate) struct Scratch {
     intervals: Vec<(u64, u64)>,
     stack: Vec<NodeId>,
-    /// Spans that the next window must look at again.
-    pub(crate) deferred: Vec<Deferred>,
 }
 
 /// Settles the spans of one window.
@@ -42,6 +41,9 @@ pub(crate) struct Settler<'a> {
     pub(crate) open: &'a mut Open,
     pub(crate) shared: &'a mut Admissions,
     pub(crate) scratch: &'a mut Scratch,
+    pub(crate) held: &'a mut Held,
+    /// Does nothing come after this?
+    pub(crate) hasty: bool,
 }
 
 /// Must a span be settled when its window closes?
@@ -78,11 +80,11 @@ impl Settler<'_> {
         let store = self.store;
         let Some(node) = store.get(id) else { return };
         if node.is_proxy() {
-            self.settle_sidecar(id, node, TRIES_MAX);
+            self.settle_sidecar(id, node, u8::MAX);
         } else if node.sends() {
             self.settle_caller(id, node);
         } else {
-            self.settle_callee(id, node, TRIES_MAX);
+            self.settle_callee(id, node, u8::MAX);
         }
     }
 
@@ -90,10 +92,28 @@ impl Settler<'_> {
     pub(crate) fn settle_deferred(&mut self, deferred: Deferred) {
         let store = self.store;
         match store.get(deferred.id) {
-            Some(node) if node.is_proxy() => self.settle_sidecar(deferred.id, node, deferred.tries),
+            Some(node) if node.is_proxy() => self.settle_sidecar(deferred.id, node, deferred.waited),
             Some(node) => self.settle_origin(deferred.id, node, deferred),
-            None => {}
+            // Memory was short: whom it came from nobody will find out.
+            None if deferred.entry.is_zero() || deferred.key == ServiceKey::default() => {}
+            None => {
+                let at = self.open.service(deferred.key, deferred.entry.0, self.shared);
+                self.open.services.row(at).entries += deferred.entry;
+            }
         }
+    }
+
+    /// Passes a span on to a later window if it still may wait for its parent. Looked for at every window at first, then
+    /// each time after twice as long.
+    fn hold(&mut self, node: &Node, deferred: Deferred) -> bool {
+        let patience = if self.hasty || self.held.is_full() { 0 } else { node.patience.0 };
+        let left = TRIES_MAX.saturating_add(patience).saturating_sub(deferred.waited);
+        let more = if deferred.waited < TRIES_MAX { left.min(1) } else { left.min(deferred.waited) };
+        if more > 0 {
+            let later = Deferred { waited: deferred.waited + more, ..deferred };
+            self.held.hold(self.window + u64::from(more), later);
+        }
+        more > 0
     }
 
     /// The node, if its span was read and counts by the end of this window.

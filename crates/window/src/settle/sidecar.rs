@@ -6,10 +6,10 @@
 //! counts so goes apart ([`crate::rows::Side`]): only the merger knows whether the service emits spans elsewhere.
 
 use super::ancestors::Origin;
-use super::{CHILDREN_MAX, HOPS_MAX, Settler, TRIES_MAX, is_timed};
+use super::{CHILDREN_MAX, HOPS_MAX, Settler, is_timed};
 use crate::rows::{Deferred, Served};
 use crate::store::{Node, NodeId, State};
-use model::{ServiceKey, SpanFlags};
+use model::{Count, ServiceKey, SpanFlags};
 
 /// Is an outbound hop the only half that the caller has?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +50,13 @@ impl Settler<'_> {
 
     /// Settles a sidecar's hop; one whose parent is not seen yet is deferred.
     #[cold]
-    pub(super) fn settle_sidecar(&mut self, id: NodeId, node: &Node, tries: u8) {
-        let waits = tries < TRIES_MAX;
-        let later = Deferred { id, key: ServiceKey::default(), tries: tries + 1 };
+    pub(super) fn settle_sidecar(&mut self, id: NodeId, node: &Node, waited: u8) {
+        let this = Deferred { id, key: ServiceKey::default(), waited, entry: Count::ZERO };
         if node.sends() {
             match self.alone(node) {
                 Alone::Yes => self.aside(|settler| settler.settle_caller(id, node)),
-                Alone::Unseen if waits => self.scratch.deferred.push(later),
-                Alone::Unseen | Alone::No => {}
+                Alone::Unseen => _ = self.hold(node, this),
+                Alone::No => {}
             }
             return;
         }
@@ -66,7 +65,7 @@ impl Settler<'_> {
             return;
         }
         match self.origin(node) {
-            Origin::Unseen if waits => self.scratch.deferred.push(later),
+            Origin::Unseen if self.hold(node, this) => {}
             Origin::Outside | Origin::Unseen => self.aside(|settler| settler.serve_aside(id, node, true)),
             Origin::Call(call_id) => {
                 let Some(call) = self.store.get(call_id).filter(|call| call.is_proxy()) else { return };

@@ -1,5 +1,6 @@
 //! A remembered span: what pairing, parents, retries and exclusive time need of it, and nothing else.
 
+use crate::Patience;
 use model::{Criticality, Failure, NameId, Outcome, Span, SpanFlags, SpanKind, TraceId, Weight};
 
 /// A reference to a [`Node`] that notices when the node is gone: the top bit names the pool, the rest counts up.
@@ -84,6 +85,8 @@ pub(crate) struct Node {
     pub(crate) timeout_ms: u32,
     /// The place of its service row in its window, while that is open.
     pub(crate) row: u32,
+    /// How long it waits for its parent.
+    pub(crate) patience: Patience,
 }
 
 impl Node {
@@ -106,6 +109,7 @@ impl Node {
         sibling: NodeId::NONE,
         pair: NodeId::NONE,
         row: Node::NO_ROW,
+        patience: Patience(0),
         weight: Weight::ONE,
         timeout_ms: 0,
         kind: SpanKind::Internal,

@@ -88,10 +88,10 @@ pub(super) fn config() -> ShardConfig {
 pub(super) fn windows_of(spans: &[Span], config: &ShardConfig, shards: usize, names: &[Named]) -> Vec<Window> {
     let mut all: Vec<Shard> = (0..shards).map(|_| Shard::new(config.clone())).collect();
     for shard in &mut all {
-        shard.observe(&[], names, Counting::Count);
+        shard.observe(&[], names, Counting::PROMPT);
     }
     for span in spans {
-        all[(span.trace.hash() % shards as u64) as usize].observe(&[*span], &[], Counting::Count);
+        all[(span.trace.hash() % shards as u64) as usize].observe(&[*span], &[], Counting::PROMPT);
     }
     let until_ns = close_ns(spans, config);
     let mut merger = Merger::new(shards);

@@ -64,9 +64,9 @@ fn a_flood_of_a_million_names_stays_within_the_budget_and_keeps_the_real_ones() 
     for step in 0..500_000u64 {
         let [server, client] = light(step);
         let text = Named { id: server.service, text: format!("random-{step}") };
-        shard.observe(&[server, client], &[text], Counting::Count);
+        shard.observe(&[server, client], &[text], Counting::PROMPT);
         if step % 100 == 0 {
-            shard.observe(&[heavy(step)], &[], Counting::Count);
+            shard.observe(&[heavy(step)], &[], Counting::PROMPT);
         }
         if step % 10_000 == 0 {
             most = most.max(shard.bytes());
@@ -93,12 +93,12 @@ fn a_flood_of_a_million_names_stays_within_the_budget_and_keeps_the_real_ones() 
 fn internal_spans_are_forgotten_before_the_halves_of_calls() {
     let mut shard = Shard::new(ShardConfig { budget_bytes: 4 << 20, ..config() });
     let [server, client] = light(1);
-    shard.observe(&[client], &[], Counting::Count);
+    shard.observe(&[client], &[], Counting::PROMPT);
     for step in 0..100_000u64 {
         let leaf = Span { id: SpanId(noise(step) | 1 << 40), kind: SpanKind::Internal, ..client };
-        shard.observe(&[leaf], &[], Counting::Count);
+        shard.observe(&[leaf], &[], Counting::PROMPT);
     }
-    shard.observe(&[client, server], &[], Counting::Count);
+    shard.observe(&[client, server], &[], Counting::PROMPT);
     assert_eq!(shard.counters().duplicates, 1, "the client half is still known");
     assert!(shard.counters().evicted > 50_000);
 }
@@ -107,7 +107,7 @@ fn internal_spans_are_forgotten_before_the_halves_of_calls() {
 fn memory_falls_back_after_a_while_without_spans() {
     let mut shard = Shard::new(ShardConfig { pair_ttl_ns: 5 * SECOND, ..config() });
     for step in 0..50_000 {
-        shard.observe(&light(step), &[], Counting::Count);
+        shard.observe(&light(step), &[], Counting::PROMPT);
     }
     for second in 0..30 {
         shard.close_until(BASE_NS + second * SECOND);

@@ -3,6 +3,7 @@
 mod disorder;
 mod fixture;
 mod flows;
+mod late;
 mod memory;
 mod messaging;
 mod pairing;

@@ -133,7 +133,7 @@ proptest! {
         let mut shard = Shard::new(config());
         let mut parts = Vec::new();
         for (at, span) in spans.iter().enumerate() {
-            shard.observe(&[*span, *span], &[], Counting::Count);
+            shard.observe(&[*span, *span], &[], Counting::PROMPT);
             for (_, ahead_ns) in closes.iter().filter(|close| close.0 == at) {
                 parts.extend(shard.close_until(BASE_NS + ahead_ns));
             }
@@ -155,7 +155,7 @@ proptest! {
         let spans = fleet(seed, 2500);
         let mut shard = Shard::new(crate::ShardConfig { budget_bytes: 1 << 20, ..config() });
         for batch in spans.chunks(100) {
-            shard.observe(batch, &[], Counting::Count);
+            shard.observe(batch, &[], Counting::PROMPT);
         }
         let windows: Vec<Window> =
             shard.close_until(close_ns(&spans, &config())).iter().map(|part| part.window().clone()).collect();

@@ -1,7 +1,7 @@
 //! Which window counts what: ends, lateness, gaps, restarts.
 
 use super::fixture::{BASE_NS, config, edge, merged, n, service, spans, windows};
-use crate::{Counting, Merger, Shard, ShardConfig};
+use crate::{Counting, Merger, Patience, Shard, ShardConfig};
 use model::{Named, Span};
 
 const SECOND: u64 = 1_000_000_000;
@@ -24,7 +24,7 @@ fn a_long_gap_is_skipped() {
     let mut shard = Shard::new(gap);
     let mut far = spans("1 - server web home 0..100 \n trace 2 \n 1 - server web home 0..100");
     far[1].end_ns += 1_000_000 * SECOND;
-    shard.observe(&far, &[], Counting::Count);
+    shard.observe(&far, &[], Counting::PROMPT);
     assert_eq!(shard.close_until(u64::MAX).len(), 1 + 5 + 1 + 5);
 }
 
@@ -36,9 +36,9 @@ fn a_late_span_counts_in_the_open_window_as_late() {
          2 1 client web  get  10..60
          3 2 server cart read 20..50",
     );
-    shard.observe(&all[..1], &[], Counting::Count);
+    shard.observe(&all[..1], &[], Counting::PROMPT);
     let first = shard.close_until(BASE_NS + 3 * SECOND);
-    shard.observe(&all[1..], &[], Counting::Count);
+    shard.observe(&all[1..], &[], Counting::PROMPT);
     let second = shard.close_until(BASE_NS + 4 * SECOND);
     let seen = merged(first.into_iter().chain(second).collect());
     assert_eq!(seen.iter().map(|window| (window.spans, window.late)).collect::<Vec<_>>(), [(1, 0), (2, 2)]);
@@ -52,7 +52,7 @@ fn a_late_span_counts_in_the_open_window_as_late() {
 fn a_span_late_on_its_own_partition_counts_where_that_partition_stands() {
     let mut shard = Shard::new(config());
     let all = spans("1 - server web home 0..100");
-    shard.observe(&all, &[], Counting::Late { watermark_ns: BASE_NS + 2 * SECOND + 1 });
+    shard.observe(&all, &[], Counting::Late { watermark_ns: BASE_NS + 2 * SECOND + 1, patience: Patience::default() });
     let parts = shard.close_until(BASE_NS + 5 * SECOND);
     assert_eq!((parts[0].end_ns(), parts[0].window().late), (BASE_NS + 3 * SECOND, 1));
 }
@@ -66,7 +66,7 @@ fn spans_read_again_pair_but_are_not_counted_again() {
          3 2 server cart read 20..50",
     );
     shard.observe(&all[1..], &[], Counting::PairOnly);
-    shard.observe(&all, &[], Counting::Count);
+    shard.observe(&all, &[], Counting::PROMPT);
     let seen = merged(shard.close_until(BASE_NS + 3 * SECOND));
     let row = edge(&seen, "web", "cart");
     assert_eq!((row.calls, row.unpaired, service(&seen, "cart").calls), (n(1), n(0), n(0)));
@@ -77,11 +77,11 @@ fn spans_read_again_pair_but_are_not_counted_again() {
 fn names_are_announced_once_with_the_first_row_that_uses_them() {
     let names = ["web", "home", "never", "cart"].map(Named::of);
     let mut shard = Shard::new(config());
-    shard.observe(&spans("1 - server web home 0..100"), &names[..3], Counting::Count);
-    shard.observe(&spans("trace 2 \n 1 - server web home 0..1100"), &[], Counting::Count);
-    shard.observe(&spans("trace 3 \n 1 - server cart home 0..1100"), &[], Counting::Count);
+    shard.observe(&spans("1 - server web home 0..100"), &names[..3], Counting::PROMPT);
+    shard.observe(&spans("trace 2 \n 1 - server web home 0..1100"), &[], Counting::PROMPT);
+    shard.observe(&spans("trace 3 \n 1 - server cart home 0..1100"), &[], Counting::PROMPT);
     let mut parts = shard.close_until(BASE_NS + 2 * SECOND);
-    shard.observe(&spans("trace 4 \n 1 - server cart home 0..2100"), &names[3..], Counting::Count);
+    shard.observe(&spans("trace 4 \n 1 - server cart home 0..2100"), &names[3..], Counting::PROMPT);
     parts.extend(shard.close_until(BASE_NS + 3 * SECOND));
     let texts: Vec<Vec<String>> = Merger::new(1)
         .push(0, parts, BASE_NS + 3 * SECOND)
@@ -101,9 +101,9 @@ fn what_lies_absurdly_far_ahead_is_refused_before_it_crowds_out_the_rest() {
     let one = spans("1 - server web home 0..100")[0];
     for step in 1..100u64 {
         let far = Span { trace: model::TraceId(u128::from(step)), end_ns: one.end_ns + step * 1000 * SECOND, ..one };
-        shard.observe(&[far], &[], Counting::Count);
+        shard.observe(&[far], &[], Counting::PROMPT);
     }
-    shard.observe(&[one], &[], Counting::Count);
+    shard.observe(&[one], &[], Counting::PROMPT);
     let parts = shard.close_until(BASE_NS + SECOND);
     assert_eq!(parts[0].window().spans, 1);
     assert_eq!(shard.counters().future, 96);

@@ -7,7 +7,7 @@ mod partition;
 #[cfg(test)]
 mod tests;
 
-use crate::{Grace, GraceChange};
+use crate::{Grace, GraceChange, Patience};
 use model::NameId;
 use partition::Partition;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ impl Watermarks {
             found.catch_up(low_ns);
         }
         let admit = found.observe(exporter, end_ns, arrival_ms, &config);
-        if let Some(before_ms) = found.judge(grace) {
+        if let Some(before_ms) = found.judge(grace, config.width_ns) {
             let grace_ms = found.grace_ms();
             self.changes.push(GraceChange { partition, before_ms, grace_ms });
         }
@@ -97,7 +97,7 @@ impl Watermarks {
             self.finger = match self.partitions.binary_search_by_key(&id, |known| known.0) {
                 Ok(at) => at,
                 Err(at) => {
-                    self.partitions.insert(at, (id, Partition::new(self.grace)));
+                    self.partitions.insert(at, (id, Partition::new(self.grace, self.config.width_ns)));
                     at
                 }
             };
@@ -158,7 +158,16 @@ impl Watermarks {
     /// The partition's grace, milliseconds; of one that is not known, what it would begin with.
     pub fn grace_ms(&self, partition: PartitionId) -> u32 {
         let known = self.partitions.binary_search_by_key(&partition, |known| known.0);
-        known.map_or_else(|_| Partition::new(self.grace).grace_ms(), |at| self.partitions[at].1.grace_ms())
+        known.map_or_else(
+            |_| Partition::new(self.grace, self.config.width_ns).grace_ms(),
+            |at| self.partitions[at].1.grace_ms(),
+        )
+    }
+
+    /// How long spans read from the partition wait for other halves that are late there: windows beyond the grace.
+    #[inline]
+    pub fn patience(&mut self, partition: PartitionId) -> Patience {
+        self.partition(partition).patience()
     }
 
     /// What changed since the last call, for the journal.

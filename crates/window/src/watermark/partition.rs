@@ -4,7 +4,7 @@
 
 use super::lateness::Lateness;
 use super::{Admit, WatermarkConfig};
-use crate::Grace;
+use crate::{Grace, Patience};
 use model::NameId;
 use std::collections::BTreeMap;
 
@@ -13,10 +13,16 @@ const MS: u64 = 1_000_000;
 const JUDGE_NS: u64 = 1000 * MS;
 /// How often (event time) what was measured counts half.
 const HALVE_NS: u64 = 60_000 * MS;
-/// Nothing is believed of the lateness before this much event time has passed.
+/// Nothing is believed of the lateness before this much event time has passed, at the start since the last new exporter.
 const LEARN_NS: u64 = 10_000 * MS;
-/// Spans of an exporter before its lateness counts apart.
+/// The start: until so much event time has passed, and with it what a tail sampler holds back for 30 s has been seen. An
+/// exporter that comes later is not waited for before it is known.
+const START_NS: u64 = 35_000 * MS;
+/// The longest that the other half of a call is waited for, at the start too: a tail sampler's 30 s, and half as much again.
+const PATIENCE_MS: u64 = 45_000;
+/// Spans of an exporter before its lateness counts apart, or one in so many of all.
 const SIGNIFICANT: u64 = 20;
+const SHARE: u64 = 50;
 /// Spans that must agree on a far jump when there is no arrival time to judge it by.
 const CONFIRM: u32 = 3;
 
@@ -34,36 +40,55 @@ pub(super) struct Partition {
     newest_ns: u64,
     watermark_ns: u64,
     grace_ms: u32,
+    patience: Patience,
     exporters: BTreeMap<NameId, Lateness>,
     rest: Lateness,
     jump: Option<Jump>,
     first_ns: u64,
+    /// When an exporter was new, the last time.
+    new_ns: u64,
     judged_ns: u64,
     halved_ns: u64,
     pub(super) idle: bool,
 }
 
 impl Partition {
-    pub(super) fn new(grace: Grace) -> Partition {
-        Partition {
+    pub(super) fn new(grace: Grace, width_ns: u64) -> Partition {
+        let mut new = Partition {
             newest_ns: 0,
             watermark_ns: 0,
             grace_ms: match grace {
                 Grace::Auto { max_ms, .. } => max_ms,
                 Grace::Fixed { grace_ms } => grace_ms,
             },
+            patience: Patience::default(),
             exporters: BTreeMap::new(),
             rest: Lateness::new(),
             jump: None,
             first_ns: 0,
+            new_ns: 0,
             judged_ns: 0,
             halved_ns: 0,
             idle: false,
-        }
+        };
+        new.be_patient(PATIENCE_MS, width_ns);
+        new
     }
 
     pub(super) fn grace_ms(&self) -> u32 {
         self.grace_ms
+    }
+
+    /// How long the other halves of calls are waited for, beyond the grace.
+    #[inline]
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// Halves come so late.
+    fn be_patient(&mut self, late_ms: u64, width_ns: u64) {
+        let beyond_ms = late_ms.min(PATIENCE_MS).saturating_sub(u64::from(self.grace_ms));
+        self.patience = Patience(u8::try_from(beyond_ms * MS / width_ns).unwrap_or(u8::MAX / 2));
     }
 
     /// Everything before it is closed on this partition; `None` while nothing was heard.
@@ -136,24 +161,32 @@ impl Partition {
         if self.exporters.len() >= exporters_max && !self.exporters.contains_key(&exporter) {
             return &mut self.rest;
         }
-        self.exporters.entry(exporter).or_insert_with(Lateness::new)
+        let new_ns = &mut self.new_ns;
+        self.exporters.entry(exporter).or_insert_with(|| {
+            *new_ns = self.newest_ns;
+            Lateness::new()
+        })
     }
 
     /// Judges the grace anew where enough event time has passed. Gives the grace before if it changed.
-    pub(super) fn judge(&mut self, grace: Grace) -> Option<u32> {
-        let Grace::Auto { min_ms, max_ms } = grace else { return None };
+    pub(super) fn judge(&mut self, grace: Grace, width_ns: u64) -> Option<u32> {
         if self.newest_ns < self.judged_ns.saturating_add(JUDGE_NS) {
             return None;
         }
         self.judged_ns = self.newest_ns;
-        let measured = self.newest_ns.saturating_sub(self.first_ns) >= LEARN_NS;
-        let wanted_ms = if measured { self.wanted_ms().clamp(min_ms, max_ms.max(min_ms)) } else { max_ms };
+        let passed_ns = self.newest_ns.saturating_sub(self.first_ns);
+        let measured_ms = self.measured_ms();
+        self.be_patient(if passed_ns < START_NS { PATIENCE_MS } else { u64::from(measured_ms) }, width_ns);
         if self.newest_ns >= self.halved_ns.saturating_add(HALVE_NS) {
             self.halved_ns = self.newest_ns;
             self.exporters.values_mut().for_each(Lateness::halve);
             self.exporters.retain(|_, lateness| lateness.total() > 0);
             self.rest.halve();
         }
+        let Grace::Auto { min_ms, max_ms } = grace else { return None };
+        let since_new_ns = self.newest_ns.saturating_sub(self.new_ns);
+        let measured = passed_ns >= START_NS || since_new_ns >= LEARN_NS;
+        let wanted_ms = if measured { measured_ms.clamp(min_ms, max_ms.max(min_ms)) } else { max_ms };
         // Small changes are not worth a line in the journal.
         if wanted_ms.abs_diff(self.grace_ms) * 10 <= self.grace_ms {
             return None;
@@ -162,9 +195,10 @@ impl Partition {
     }
 
     /// The 99th percentile of the slowest significant exporter, and a quarter and 50 ms for what was not seen yet.
-    fn wanted_ms(&self) -> u32 {
+    fn measured_ms(&self) -> u32 {
         let all: u64 = self.exporters.values().map(Lateness::total).sum::<u64>() + self.rest.total();
-        let significant = SIGNIFICANT.min(all);
+        // Of few spans each tells something.
+        let significant = SIGNIFICANT.min(all.div_ceil(SHARE));
         let slowest = self.exporters.values().chain([&self.rest]).filter(|lateness| lateness.total() >= significant);
         let p99_ms = slowest.map(|lateness| lateness.quantile_ms(990)).max().unwrap_or(0);
         u32::try_from((p99_ms + p99_ms / 4 + 50).div_ceil(50) * 50).unwrap_or(u32::MAX)

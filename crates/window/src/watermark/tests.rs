@@ -161,3 +161,49 @@ fn exporters_are_bounded() {
     }
     assert!(format!("{marks:?}").matches("Lateness").count() <= 9);
 }
+
+/// Three exporters, one span a second each; the first sends at once, the others once in five seconds, the last of them only
+/// after `joins_s` seconds. Gives how many spans were late.
+fn sparse(joins_s: u64, until_s: u64) -> u64 {
+    let mut marks = Watermarks::new(AUTO, WatermarkConfig::default());
+    let mut late = 0;
+    for second in 1..=until_s {
+        let arrival_ms = BASE_MS + second * 1000;
+        let mut observe = |exporter, end_ms: u64| {
+            let admit = marks.observe(p(0), NameId(exporter), end_ms * MS, Some(arrival_ms));
+            late += u64::from(matches!(admit, Admit::Late { .. }));
+        };
+        observe(1, arrival_ms - 5);
+        for (exporter, phase, from_s) in [(2, 0, 0), (3, 2, joins_s)] {
+            if second % 5 == phase {
+                let batch = (0..5).rev().filter(|back| second >= from_s + back);
+                batch.for_each(|back| observe(exporter, arrival_ms - back * 1000 - 100));
+            }
+        }
+    }
+    late
+}
+
+#[test]
+fn the_first_minute_waits_for_batches_of_exporters_that_send_little_and_begin_later() {
+    for joins_s in [0, 8, 15, 24] {
+        assert_eq!(sparse(joins_s, 60), 0, "it begins after {joins_s} s");
+    }
+}
+
+#[test]
+fn other_halves_are_waited_for_as_late_as_they_come() {
+    let mut marks = Watermarks::new(AUTO, WatermarkConfig::default());
+    assert_eq!(marks.patience(p(0)), Patience(35), "at the start for the longest");
+    let mut run = |from_s: u64, until_s: u64, behind_ms: u64| {
+        for ms in (from_s * 1000..until_s * 1000).step_by(10) {
+            marks.observe(p(0), NameId(1), (BASE_MS + ms) * MS, Some(BASE_MS + ms));
+            marks.observe(p(0), NameId(2), (BASE_MS + ms - behind_ms) * MS, Some(BASE_MS + ms));
+        }
+        marks.patience(p(0)).0
+    };
+    assert_eq!(run(50, 100, 5), 0, "nobody is late");
+    let slow = run(100, 160, 30_000);
+    assert!((22..=30).contains(&slow), "30 s with a margin, less the grace of 10 s: {slow}");
+    assert_eq!(run(160, 1_000, 5), 0, "that is forgotten");
+}
