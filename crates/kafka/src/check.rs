@@ -1,10 +1,10 @@
 //! Does the configured Kafka answer, let us in, and have the topics? Changes nothing.
 
 use crate::connection::denied;
-use crate::heard::Heard;
+use crate::polled::PolledProducer;
 use crate::topics::{Admin, inspect};
 use crate::{Connection, Error, TopicState, Topics};
-use rdkafka::producer::{Producer, ThreadedProducer};
+use rdkafka::producer::Producer;
 use std::time::Duration;
 
 /// What was found.
@@ -25,10 +25,7 @@ pub struct Checked {
 pub fn check(connection: &Connection, topics: &Topics, timeout: Duration) -> Result<Checked, Error> {
     let admin = Admin::connect(connection, timeout)?;
     let heard = connection.producer_context()?;
-    let producer: ThreadedProducer<Heard> = connection
-        .producer_config(&[])?
-        .create_with_context(heard.clone())
-        .map_err(|error| connection.refused(&error))?;
+    let producer = PolledProducer::connect(connection, connection.producer_config(&[])?, heard.clone())?;
     let metadata = connection.reach(producer.client(), &heard, None, timeout, &|| {})?;
     for topic in metadata.topics() {
         let error = topic.error().map(|code| rdkafka::error::KafkaError::MetadataFetch(code.into()));

@@ -7,6 +7,7 @@ mod election;
 
 use crate::connection::REACH;
 use crate::dead_letter::now_ms;
+use crate::polled::whole_ms;
 use crate::{Connection, Error, Outgoing, Sink, SinkError, Step};
 use election::Election;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -134,7 +135,7 @@ impl Claims {
         let deadline = Instant::now() + timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            self.serve(left.min(Duration::from_millis(100)))?;
+            self.serve(whole_ms(left).min(Duration::from_millis(100)))?;
             let event = self.consumer.context().take_event();
             if event.is_some() || left.is_zero() {
                 return Ok(event);

@@ -13,6 +13,7 @@ mod error;
 mod heard;
 mod oidc;
 mod partition;
+mod polled;
 mod properties;
 mod record;
 mod sink;

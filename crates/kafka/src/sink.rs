@@ -11,19 +11,20 @@ pub use contract::{Committed, Delivery, SinkConfig, SinkError, Step};
 
 use crate::connection::REACH;
 use crate::heard::Heard;
+use crate::polled::PolledProducer;
 use crate::{Connection, Error, Outgoing, Position, Positions, TopicPartition};
 use acks::Acks;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::{Duration, Instant};
 use verdict::Verdict;
 
 /// The only writer of a domain. Its calls block for up to the configured timeout: keep it on a thread of its own.
 pub struct Sink {
-    producer: ThreadedProducer<Acks>,
+    producer: PolledProducer<Acks>,
     /// Knows the group's name to the broker; never subscribes.
     group: BaseConsumer<Heard>,
     metadata: ConsumerGroupMetadata,
@@ -57,10 +58,7 @@ impl Sink {
         }
         let acks = Acks::hearing(connection.producer_context()?);
         let heard = acks.heard.clone();
-        let producer: ThreadedProducer<Acks> = connection
-            .producer_config(&defaults)?
-            .create_with_context(acks)
-            .map_err(|error| connection.refused(&error))?;
+        let producer = PolledProducer::connect(connection, connection.producer_config(&defaults)?, acks)?;
         connection.reach(producer.client(), &heard, None, REACH, &|| {})?;
         let timeout = Duration::from_millis(u64::from(config.timeout_ms));
         if config.delivery == Delivery::Transactional {
@@ -266,7 +264,7 @@ pub(crate) fn committed_positions<C: rdkafka::consumer::ConsumerContext>(
 }
 
 /// Retries while the client says that it may: the broker still finishes what the former owner left.
-fn init(producer: &ThreadedProducer<Acks>, timeout: Duration) -> Result<(), KafkaError> {
+fn init(producer: &PolledProducer<Acks>, timeout: Duration) -> Result<(), KafkaError> {
     let deadline = Instant::now() + timeout;
     loop {
         match producer.init_transactions(left(deadline)) {

@@ -2,6 +2,7 @@
 
 use crate::connection::REACH;
 use crate::heard::Heard;
+use crate::polled::whole_ms;
 use crate::{Connection, Edge, Error, Isolation, Positions, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -121,7 +122,7 @@ impl Tail {
         let deadline = Instant::now() + timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.consumer.poll(left) {
+            match self.consumer.poll(whole_ms(left)) {
                 None => return Ok(None),
                 Some(Ok(message)) => return Ok(Some(owned(&message))),
                 Some(Err(KafkaError::PartitionEOF(partition))) => {

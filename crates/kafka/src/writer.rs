@@ -2,10 +2,11 @@
 
 use crate::connection::REACH;
 use crate::heard::{Heard, hears};
+use crate::polled::PolledProducer;
 use crate::sink::base_record;
 use crate::{Connection, Error, Outgoing};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ pub struct Written {
 
 /// A producer that any thread may use.
 pub struct Writer {
-    producer: ThreadedProducer<Count>,
+    producer: PolledProducer<Count>,
     connection: Connection,
     timeout: Duration,
 }
@@ -68,10 +69,7 @@ impl Writer {
         ];
         let count = Count { heard: connection.producer_context()?, ..Count::default() };
         let heard = count.heard.clone();
-        let producer: ThreadedProducer<Count> = connection
-            .producer_config(&defaults)?
-            .create_with_context(count)
-            .map_err(|error| connection.refused(&error))?;
+        let producer = PolledProducer::connect(connection, connection.producer_config(&defaults)?, count)?;
         connection.reach(producer.client(), &heard, None, REACH, &|| {})?;
         let timeout = Duration::from_millis(u64::from(config.timeout_ms));
         Ok(Writer { producer, connection: connection.clone(), timeout })

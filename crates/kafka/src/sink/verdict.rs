@@ -5,8 +5,9 @@
 use super::SinkError;
 use super::acks::Acks;
 use crate::Outgoing;
+use crate::polled::PolledProducer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{Producer, ThreadedProducer};
+use rdkafka::producer::Producer;
 use std::fmt;
 
 /// As [`SinkError`], but it can be kept and told again.
@@ -21,7 +22,7 @@ pub(super) enum Verdict {
 
 impl Verdict {
     /// What an error before the commit means. Whatever is neither fatal nor fenced can be aborted and tried again.
-    pub(super) fn of(error: &KafkaError, producer: &ThreadedProducer<Acks>) -> Verdict {
+    pub(super) fn of(error: &KafkaError, producer: &PolledProducer<Acks>) -> Verdict {
         let reason = error.to_string();
         let code = error.rdkafka_error_code();
         // A fenced or broken client answers later calls with "wrong state": what broke it says more.
@@ -49,7 +50,7 @@ impl Verdict {
         error: &KafkaError,
         index: usize,
         record: &Outgoing,
-        producer: &ThreadedProducer<Acks>,
+        producer: &PolledProducer<Acks>,
     ) -> Verdict {
         let refused = || {
             let (topic, reason) = (record.topic.clone(), error.to_string());
