@@ -331,6 +331,7 @@ fn serve(span: &Span, open: &mut Open, shared: &mut Admissions, config: &ShardCo
         criticality,
         duration_us: timed.then(|| span.duration_us()),
         busy_us: span.duration_us(),
+        again: false,
     };
     row.serve(served, &mut shared.pool);
     (at, criticality)

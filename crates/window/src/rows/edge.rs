@@ -46,6 +46,8 @@ pub(crate) struct Called {
     pub(crate) duration_us: u64,
     pub(crate) timeout_ms: u32,
     pub(crate) biased: bool,
+    /// Was its span counted before, for less than it stands for?
+    pub(crate) again: bool,
 }
 
 /// Fills an [`EdgeRow`].
@@ -78,7 +80,7 @@ impl EdgeAcc {
     pub(crate) fn call(&mut self, called: Called) {
         let count = called.weight.count();
         self.calls += count;
-        self.spans += 1;
+        self.spans += u64::from(!called.again);
         match called.attempt {
             Attempt::First => self.first_attempts += count,
             Attempt::Retry => self.retries += count,
@@ -93,7 +95,7 @@ impl EdgeAcc {
         self.biased |= called.biased;
         self.said_timeout_us = self.said_timeout_us.max(u64::from(called.timeout_ms) * 1000);
         let rank = rank(failed, called.duration_us);
-        if self.exemplars.wants(rank) {
+        if !called.again && self.exemplars.wants(rank) {
             self.exemplars.offer(Ranked { rank, hash: called.trace.hash(), trace: called.trace });
         }
     }

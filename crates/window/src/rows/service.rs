@@ -30,6 +30,8 @@ pub(crate) struct Served {
     /// Streams have none that says anything.
     pub(crate) duration_us: Option<u64>,
     pub(crate) busy_us: u64,
+    /// Was its span counted before, for less than it stands for?
+    pub(crate) again: bool,
 }
 
 impl ServiceAcc {
@@ -37,7 +39,7 @@ impl ServiceAcc {
     pub(crate) fn serve(&mut self, served: Served, pool: &mut Pool) {
         let count = served.weight.count();
         self.calls += count;
-        self.spans += 1;
+        self.spans += u64::from(!served.again);
         if let Outcome::Failed(failure) = served.outcome {
             self.failures[failure.index()] += count;
         }

@@ -142,6 +142,7 @@ impl Settler<'_> {
                 duration_us: node.duration_us(),
                 timeout_ms: 0,
                 biased: node.flags.has(SpanFlags::BIASED),
+                again: node.state.has(State::AGAIN),
             });
         }
         if is_timed(node) {

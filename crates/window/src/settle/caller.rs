@@ -49,10 +49,11 @@ impl Settler<'_> {
             duration_us,
             timeout_ms: call.timeout_ms,
             biased: call.flags.has(SpanFlags::BIASED),
+            again: call.state.has(State::AGAIN),
         });
         if is_timed(call) {
             row.client.record(duration_us, count, &mut self.shared.pool);
-            if gave_up(call, server) {
+            if !call.state.has(State::AGAIN) && gave_up(call, server) {
                 row.gave_up(duration_us);
             }
         }
@@ -71,7 +72,8 @@ impl Settler<'_> {
                 }
                 // A server span that waited for its call in vain was not counted on any edge.
                 let waited = call.window <= server.window + u64::from(super::TRIES_MAX + server.patience.0);
-                if !waited && is_timed(server) && !server.state.has(State::PAIR_ONLY) {
+                let counts = !server.state.has(State::PAIR_ONLY) && !call.state.has(State::AGAIN);
+                if !waited && is_timed(server) && counts {
                     row.server.record(server.duration_us(), server.weight.count(), &mut self.shared.pool);
                 }
                 let via = (call.peer, call.operation);
@@ -120,6 +122,7 @@ impl Settler<'_> {
                 duration_us: proxy.duration_us(),
                 timeout_ms: 0,
                 biased: call.flags.has(SpanFlags::BIASED),
+                again: call.state.has(State::AGAIN),
             });
         }
     }

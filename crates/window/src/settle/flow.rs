@@ -1,6 +1,7 @@
 //! Flows: what the requests that entered at one place touched, from a sample of traces.
 
 use super::Settler;
+use super::sampled::says_nothing;
 use crate::store::{Node, NodeId, State};
 use model::{Count, FlowKey, SpanFlags};
 
@@ -39,7 +40,14 @@ impl Settler<'_> {
             let silent = || visited.is_sidecar() && self.is_silent(next);
             let counts = next == id || (visited.receives() && (!visited.is_proxy() || silent()));
             if counts && !visited.flags.has(SpanFlags::LINKED) {
-                self.open.flows.row(at).visit(visited.service, scaled(visited.weight.count()));
+                // A root that speaks for its trace does so here too.
+                let (again, silent) = (node.state.has(State::AGAIN), says_nothing(visited));
+                let count = match node.weight.count() {
+                    root if silent && (again || node.flags.has(SpanFlags::FOR_TRACE)) => root,
+                    _ if again => Count::ZERO,
+                    _ => visited.weight.count(),
+                };
+                self.open.flows.row(at).visit(visited.service, scaled(count));
             }
             stack.extend(self.children(next, self.window).map(|child| child.0));
             // Zipkin's shared ids: the server's children hang under its client's half, or its client hangs aside.

@@ -31,6 +31,9 @@ const TRIES_MAX: u8 = 2;
 pub(crate) struct Scratch {
     intervals: Vec<(u64, u64)>,
     stack: Vec<NodeId>,
+    below: Vec<NodeId>,
+    /// Was there a root that spoke for its trace?
+    speaks: bool,
 }
 
 /// Settles the spans of one window.
@@ -71,7 +74,9 @@ impl Settler<'_> {
             self.settle_callee(id, node, 0);
         }
         if node.flags.has(SpanFlags::FOR_TRACE) {
-            self.doubt_below(id);
+            self.speak(id, node);
+        } else if self.scratch.speaks {
+            self.hear_late(id, node);
         }
     }
 

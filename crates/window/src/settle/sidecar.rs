@@ -105,6 +105,7 @@ impl Settler<'_> {
                 criticality: node.criticality,
                 duration_us: is_timed(node).then(|| node.duration_us()),
                 busy_us: node.duration_us(),
+                again: false,
             },
             &mut self.shared.pool,
         );

@@ -38,6 +38,8 @@ impl State {
     pub(crate) const SHARED: State = State(32);
     /// The half of such a pair that came second: known under a salted key.
     pub(crate) const TWIN: State = State(64);
+    /// A copy that is counted for the rest of what its span stands for; the span itself was counted before.
+    pub(crate) const AGAIN: State = State(128);
 
     pub(crate) fn has(self, other: State) -> bool {
         self.0 & other.0 != 0
