@@ -96,6 +96,12 @@ fn every_shape_gives_the_edges_of_the_requests_behind_it() {
             &["cart 1 0", "stock 2 0", "web 1 1"],
         ),
         (
+            "istio-silent-callee",
+            include_str!("shapes/istio-silent-callee.json"),
+            &["web [/checkout] > cart [/cart/{id}] call 1/0/0"],
+            &["cart 1 0", "web 1 1"],
+        ),
+        (
             "linkerd-silent",
             include_str!("shapes/linkerd-silent.json"),
             &["cart [/cart/{id}] > stock [/items/{id}] call 1/0/0", "web [/checkout] > cart [/cart/{id}] call 1/0/0"],

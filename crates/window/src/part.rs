@@ -1,7 +1,7 @@
 //! One shard's share of a window.
 
 use crate::rows::{EdgeAcc, FailedBucket, Open, Pool, Ranked, Route, ServiceAcc, Table};
-use model::{EdgeKey, EdgeRow, FlowRow, NameId, ServiceKey, ServiceRow, Window};
+use model::{Count, EdgeKey, EdgeRow, FlowRow, NameId, ServiceKey, ServiceRow, Window};
 use serde::{Deserialize, Serialize};
 
 /// One shard's share of a closed window: its rows, and what only the [`crate::Merger`] can turn into facts (addresses
@@ -25,6 +25,8 @@ pub(crate) struct SidePart {
     pub(crate) hints: Vec<EdgeHint>,
     /// Sidecars behind which the service's own spans were seen, sorted.
     pub(crate) carried: Vec<NameId>,
+    /// Whom calls went to whose other half is a sidecar's, sorted.
+    pub(crate) routes: Vec<Route>,
 }
 
 /// What an edge row lacks until all shards' shares are together.
@@ -33,6 +35,8 @@ pub(crate) struct EdgeHint {
     pub(crate) exemplars: Vec<Ranked>,
     pub(crate) failed: Vec<FailedBucket>,
     pub(crate) said_timeout_us: u64,
+    /// Of its calls without the callee's half, those that a sidecar of the callee answered.
+    pub(crate) answered_aside: Count,
 }
 
 impl Part {
@@ -66,6 +70,7 @@ impl Part {
         part.side.services = services(&mut open.side.services, pool);
         (part.side.edges, part.side.hints) = edges(&mut open.side.edges, pool);
         part.side.carried = open.side.carried.iter().copied().collect();
+        part.side.routes = open.side.routes.iter().copied().collect();
         part.routes = open.routes.iter().copied().collect();
         part.routes.sort_unstable();
         part
@@ -89,6 +94,7 @@ fn edges(table: &mut Table<EdgeKey, EdgeAcc>, pool: &mut Pool) -> (Vec<EdgeRow>,
                 exemplars: row.exemplars().to_vec(),
                 failed: row.failed().to_vec(),
                 said_timeout_us: row.said_timeout_us(),
+                answered_aside: row.answered_aside,
             };
             (row.close(*key, pool), hint)
         })

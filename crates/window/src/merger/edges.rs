@@ -2,7 +2,7 @@
 
 use crate::part::EdgeHint;
 use crate::rows::{Exemplars, merge_failed};
-use model::{Count, EdgeKey, EdgeRow};
+use model::{Count, EdgeKey, EdgeKind, EdgeRow, NameId};
 
 /// Failed calls before their durations are looked at.
 const PILE_MIN: u64 = 3;
@@ -17,19 +17,23 @@ impl Edges {
     }
 
     /// The merged rows, sorted by key. `resolve` names the real callee of a call that was not paired, `taken` the edge of a
-    /// message that its consumer counts.
+    /// message that its consumer counts. What a `silent` callee's sidecar answered lacks no half that could have come.
     pub(super) fn close(
         mut self,
         resolve: impl Fn(EdgeKey) -> EdgeKey,
         taken: impl Fn(EdgeKey) -> Option<EdgeKey>,
+        silent: impl Fn(NameId) -> bool,
     ) -> Vec<EdgeRow> {
-        for (row, _) in &mut self.0 {
+        for (row, hint) in &mut self.0 {
             match taken(row.key) {
                 Some(key) => {
                     row.key = key;
                     leave_to_consumer(row);
                 }
                 None => row.key = resolve(row.key),
+            }
+            if !hint.answered_aside.is_zero() && row.key.kind == EdgeKind::Call && silent(row.key.callee) {
+                row.unpaired = Count(row.unpaired.0.saturating_sub(hint.answered_aside.0));
             }
         }
         self.0.sort_by_key(|(row, _)| row.key);

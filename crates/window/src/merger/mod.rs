@@ -124,9 +124,9 @@ impl Merger {
             routes.extend(part.routes);
             sides.push(part.side);
         }
-        routes.sort_unstable();
         self.silent.learn(end_ns, services.iter().flatten(), &sides);
         for side in sides {
+            routes.extend(side.routes.iter().filter(|route| self.silent.is(end_ns, route.callee)));
             let (rows, sidecars, hints) = self.silent.only(end_ns, side);
             if !rows.is_empty() {
                 services.push(rows);
@@ -136,9 +136,14 @@ impl Merger {
         window.services = merged(services, |row: &ServiceRow| row.key, add_service);
         window.flows = merged(flows, |row: &FlowRow| row.key, add_flow);
         window.local = merged(local, |row: &LocalRow| (row.service, row.operation), add_local);
+        routes.sort_unstable();
         self.routes.learn(end_ns, &routes, &window.services);
-        let (routes, end) = (&self.routes, end_ns);
-        window.edges = edges.close(|key| routes.resolve(end, key), |key| routes.taken(end, key));
+        let (routes, silent, end) = (&self.routes, &self.silent, end_ns);
+        window.edges = edges.close(
+            |key| routes.resolve(end, key),
+            |key| routes.taken(end, key),
+            |service| silent.is(end, service),
+        );
         self.announce(&mut window.names);
         window.completeness_permille = self.completeness(window.spans, window.late);
         window

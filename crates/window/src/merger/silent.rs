@@ -38,13 +38,15 @@ impl Silent {
         prune(&mut self.emitted_ns, self.services_max, |seen_ns| *seen_ns);
     }
 
+    /// Does the service emit no spans, as far as is known?
+    pub(super) fn is(&self, end_ns: u64, service: NameId) -> bool {
+        self.emitted_ns.get(&service).is_none_or(|seen_ns| seen_ns.saturating_add(EMITS_NS) <= end_ns)
+    }
+
     /// Of what sidecars counted what nobody else does: rows of services that are silent, and calls of such services.
     pub(super) fn only(&self, end_ns: u64, side: SidePart) -> (Vec<ServiceRow>, Vec<EdgeRow>, Vec<EdgeHint>) {
-        let silent = |service: NameId| {
-            self.emitted_ns.get(&service).is_none_or(|seen_ns| seen_ns.saturating_add(EMITS_NS) <= end_ns)
-        };
-        let services = side.services.into_iter().filter(|row| silent(row.key.service)).collect();
-        let edges = side.edges.into_iter().zip(side.hints).filter(|(row, _)| silent(row.key.caller));
+        let services = side.services.into_iter().filter(|row| self.is(end_ns, row.key.service)).collect();
+        let edges = side.edges.into_iter().zip(side.hints).filter(|(row, _)| self.is(end_ns, row.key.caller));
         let (edges, hints) = edges.unzip();
         (services, edges, hints)
     }

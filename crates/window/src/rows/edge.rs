@@ -63,6 +63,8 @@ pub(crate) struct EdgeAcc {
     busy_us: u64,
     pub(crate) wasted: Count,
     pub(crate) unpaired: Count,
+    /// Of the unpaired ones, those that a sidecar of the callee answered.
+    pub(crate) answered_aside: Count,
     spans: u64,
     ahead_us: u64,
     behind_us: u64,

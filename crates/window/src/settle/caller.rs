@@ -16,9 +16,12 @@ impl Settler<'_> {
         let pair = if pair_id.is_some() { store.get(pair_id) } else { None };
         match pair {
             Some(consumer) if consumer.kind == SpanKind::Consumer => self.count_producer(call, consumer),
-            Some(server) => self.count_call(id, call, pair_id, Some(server)),
+            Some(server) => _ = self.count_call(id, call, pair_id, Some(server)),
             None if self.is_wrapper(id, call) => {}
-            None => self.count_call(id, call, NodeId::NONE, None),
+            None => {
+                let at = self.count_call(id, call, NodeId::NONE, None);
+                self.ask_sidecar(id, call, at);
+            }
         }
     }
 
@@ -32,7 +35,8 @@ impl Settler<'_> {
                 .any(|(_, child)| child.kind == SpanKind::Client && child.service == call.service && !child.is_proxy())
     }
 
-    fn count_call(&mut self, id: NodeId, call: &Node, server_id: NodeId, server: Option<&Node>) {
+    /// Gives the place of the edge's row.
+    fn count_call(&mut self, id: NodeId, call: &Node, server_id: NodeId, server: Option<&Node>) -> u32 {
         let attempt = self.attempt(id, call);
         let key = self.edge_of(call, server);
         let EdgeKey { callee, callee_operation, kind, .. } = key;
@@ -89,6 +93,7 @@ impl Settler<'_> {
                 }
             }
         }
+        at
     }
 
     /// The edge of a call, by its other half if that was seen.

@@ -2,12 +2,12 @@
 //!
 //! Evidence lies in the trace. An outbound hop stands for its service where nothing of the service is above it: it began
 //! the trace, or follows the service's own inbound hop. An inbound hop stands where nothing of the service is behind it and
-//! its caller stands too, or nobody called; where a caller emits spans of its own, its client span counts the call. What
-//! counts so goes apart ([`crate::rows::Side`]): only the merger knows whether the service emits spans elsewhere.
+//! its caller stands too, or nobody called; where a caller emits spans of its own, its client span counts the call, and the
+//! hop says whom it went to. What counts so goes apart ([`crate::rows::Side`]): only the merger knows whether the service emits spans elsewhere.
 
 use super::ancestors::Origin;
 use super::{CHILDREN_MAX, HOPS_MAX, Settler, is_timed};
-use crate::rows::{Deferred, Served};
+use crate::rows::{Deferred, Route, Served};
 use crate::store::{Node, NodeId, State};
 use model::{Count, ServiceKey, SpanFlags};
 
@@ -48,6 +48,27 @@ impl Settler<'_> {
         self.behind(id, self.window, false, &mut { CHILDREN_MAX }).is_none()
     }
 
+    /// A call to a peer that has not shown its half: the callee's sidecar may have.
+    #[inline]
+    pub(super) fn ask_sidecar(&mut self, id: NodeId, call: &Node, at: u32) {
+        if self.store.get(call.pair).is_some_and(Node::is_proxy) && !call.is_proxy() {
+            self.learn_sidecar(id, call, at);
+        }
+    }
+
+    #[cold]
+    fn learn_sidecar(&mut self, id: NodeId, call: &Node, at: u32) {
+        let Some((_, hop)) = self.behind(id, self.window, true, &mut { CHILDREN_MAX }) else { return };
+        self.open.side.learn(Route {
+            peer: call.peer,
+            caller: call.service,
+            client_operation: call.operation,
+            callee: hop.service,
+            callee_operation: hop.operation,
+        });
+        self.open.edges.row(at).answered_aside += call.weight.count();
+    }
+
     /// Settles a sidecar's hop; one whose parent is not seen yet is deferred.
     #[cold]
     pub(super) fn settle_sidecar(&mut self, id: NodeId, node: &Node, waited: u8) {
@@ -68,10 +89,12 @@ impl Settler<'_> {
             Origin::Unseen if self.hold(node, this) => {}
             Origin::Outside | Origin::Unseen => self.aside(|settler| settler.serve_aside(id, node, true)),
             Origin::Call(call_id) => {
-                let Some(call) = self.store.get(call_id).filter(|call| call.is_proxy()) else { return };
+                let Some(call) = self.store.get(call_id) else { return };
                 self.aside(|settler| {
-                    settler.serve_aside(id, node, call.state.has(State::ROOT));
-                    settler.settle_called(id, node, call_id, call, ServiceKey::default());
+                    settler.serve_aside(id, node, call.is_proxy() && call.state.has(State::ROOT));
+                    if call.is_proxy() {
+                        settler.settle_called(id, node, call_id, call, ServiceKey::default());
+                    }
                 });
             }
             Origin::Foreign(_) | Origin::Inside => {}

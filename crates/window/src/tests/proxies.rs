@@ -138,9 +138,12 @@ fn a_silent_service_between_two_that_emit_spans_is_a_hop_of_its_own() {
     );
     assert_eq!(
         edges(&seen, &["web", "mid", "cart", "mid.shop"]),
-        ["mid>cart call 1", "web>mid.shop unresolved 1"],
-        "cart is not called by web"
+        ["mid>cart call 1", "web>mid call 1"],
+        "cart is not called by web, and mid's sidecar says who is"
     );
+    assert_eq!((service(&seen, "mid").calls, service(&seen, "mid").entries), (n(1), n(0)));
+    let asked = edge(&seen, "web", "mid");
+    assert_eq!((asked.calls, asked.unpaired), (n(1), n(0)), "no half is missing that could have come");
 }
 
 #[test]
@@ -150,4 +153,36 @@ fn sidecars_of_one_trace_in_two_windows_count_once() {
     assert_eq!(edges(&seen, &["web", "cart"]), ["web>cart call 1"]);
     assert_eq!((service(&seen, "web").calls, service(&seen, "cart").calls), (n(1), n(1)));
     assert_eq!((service(&seen, "web").entries, service(&seen, "cart").entries), (n(1), n(0)));
+}
+
+/// A call of a service that emits spans through both sidecars to one of which no span was seen.
+const ASKED: &str = "1 - server web   home 0..100
+     2 1 client web   get  10..60 peer=cart.shop address
+     3 2 client web   out  12..58 sidecar
+     4 3 server cart  read 14..56 sidecar instance=cart-1";
+
+#[test]
+fn a_call_to_a_service_that_emits_nothing_is_a_call_to_whom_its_sidecar_names() {
+    let lost = ASKED.replace("12..58 sidecar", "12..58 sidecar unavailable").replace("10..60", "10..60 error");
+    let lost = lost.lines().take(3).collect::<Vec<_>>().join("\n");
+    let seen = windows(&format!("trace 1 \n {ASKED} \n trace 2 \n {lost}"));
+    assert_eq!(edges(&seen, &["web", "cart", "cart.shop"]), ["web>cart call 2"], "also what reached nobody");
+    let row = edge(&seen, "web", "cart");
+    assert_eq!((row.calls, row.unpaired, row.failed()), (n(2), n(1), n(1)));
+    assert_eq!(row.key.callee_operation, model::NameId::of("read"));
+    assert_eq!(service(&seen, "cart").calls, n(1));
+    assert_eq!(service(&seen, "cart").key.instance, model::NameId::of("cart-1"));
+}
+
+#[test]
+fn the_sidecar_of_a_service_of_which_a_span_is_missing_names_nobody() {
+    let whole = format!("{ASKED} \n 5 4 server basket read 20..50").replace("cart.shop", "basket.shop");
+    let seen = windows(&format!("trace 1 \n {whole} \n trace 2 \n {ASKED}"));
+    assert_eq!(
+        edges(&seen, &["web", "cart", "basket", "cart.shop"]),
+        ["web>basket call 1", "web>cart.shop unresolved 1"],
+        "the service has another name"
+    );
+    assert_eq!(edge(&seen, "web", "cart.shop").unpaired, n(1));
+    assert_eq!(service(&seen, "cart").calls, n(0));
 }
