@@ -34,7 +34,7 @@ pub struct ServiceRow {
     pub failures: Failures,
     /// How long they took, µs.
     pub duration: SparseHistogram,
-    /// The part of it not spent waiting for children, µs.
+    /// The part of it not spent waiting for children, nor in a queue that a guard tells of, µs.
     pub exclusive: SparseHistogram,
     /// Summed duration, µs: divided by the window it is the mean number in flight (Little's law).
     pub busy_us: u64,
@@ -101,7 +101,8 @@ pub struct EdgeRow {
     pub client: SparseHistogram,
     /// What the callee says it took, µs, by server spans that ended in this window.
     pub server: SparseHistogram,
-    /// Client minus server duration, µs: network and whatever queue lies before the server span starts.
+    /// Client minus server duration, µs: network and whatever queue lies before the server span starts; where a guard says how
+    /// long a request lay in its queue, that too.
     pub gap: SparseHistogram,
     /// Summed client duration, µs (mean in flight by Little's law).
     pub busy_us: u64,

@@ -1,6 +1,6 @@
 //! A span reduced to the facts that matter, as it travels from the decoder to a shard.
 
-use crate::{Criticality, NameId, Weight};
+use crate::{Criticality, NameId, Queued, Weight};
 use serde::{Deserialize, Serialize};
 
 /// A W3C trace id; all spans of one trace go to the shard that its hash names.
@@ -166,6 +166,8 @@ pub struct Span {
     pub attempt: u8,
     /// The user cohort, 0..128; 255 is not said.
     pub cohort: u8,
+    /// How much of it the request waited before the service began to work, as its guard says.
+    pub queued: Queued,
     /// What it is.
     pub kind: SpanKind,
     /// How it ended.
@@ -204,6 +206,7 @@ impl Default for Span {
             timeout_ms: 0,
             attempt: 0,
             cohort: Span::COHORT_UNKNOWN,
+            queued: Queued::UNKNOWN,
             kind: SpanKind::Internal,
             outcome: Outcome::Ok,
             criticality: None,

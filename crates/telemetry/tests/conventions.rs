@@ -378,6 +378,21 @@ fn attempts_deadlines_criticality_and_cohort_are_read() {
 }
 
 #[test]
+fn what_a_guard_says_of_its_queue_is_read() {
+    for (attributes, wanted) in [
+        (vec![], None),
+        (vec![int("stopbank.queue_ms", 0)], Some(0)),
+        (vec![int("stopbank.queue_ms", 25)], Some(25)),
+        (vec![str("stopbank.queue_ms", "25")], Some(25)),
+        (vec![int("stopbank.queue_ms", 1000)], Some(992)),
+        (vec![int("stopbank.queue_ms", -5)], None),
+    ] {
+        let (_, read) = read(span(SpanKind::Server, &attributes));
+        assert_eq!(read.queued.is_known().then(|| read.queued.ms()), wanted, "{attributes:?}");
+    }
+}
+
+#[test]
 fn a_resource_says_who_in_which_version_zone_and_instance() {
     for (resource, wanted) in [
         (vec![], ["unknown_service", "-", "-", "-"]),

@@ -130,6 +130,7 @@ keys! {
     Attempt = "stopbank.attempt",
     TimeoutMs = "stopbank.timeout_ms",
     Shed = "stopbank.shed",
+    QueueMs = "stopbank.queue_ms",
 }
 
 /// How many there are, fields included.

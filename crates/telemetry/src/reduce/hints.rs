@@ -2,7 +2,7 @@
 
 use crate::read::draft::{Slots, set};
 use crate::read::key::Key;
-use model::{Criticality, SpanFlags};
+use model::{Criticality, Queued, SpanFlags};
 
 const ATTEMPT: u128 = set(&[
     Key::Attempt,
@@ -86,6 +86,13 @@ pub(crate) fn cohort(slots: &Slots<'_>) -> u8 {
         Some(cohort @ 0..128) => cohort as u8,
         _ => model::Span::COHORT_UNKNOWN,
     }
+}
+
+/// `stopbank.queue_ms`, as the guard writes it: within a server span.
+#[inline]
+pub(crate) fn queued(slots: &Slots<'_>) -> Queued {
+    let said = slots.int(Key::QueueMs).and_then(|ms| u64::try_from(ms).ok());
+    said.map_or(Queued::UNKNOWN, Queued::of_ms)
 }
 
 /// Marks of a proxy and of a stream.

@@ -71,6 +71,7 @@ pub(crate) fn reduce(
         timeout_ms: hints::timeout_ms(slots),
         attempt: hints::attempt(slots),
         cohort: hints::cohort(slots),
+        queued: hints::queued(slots),
         kind,
         outcome,
         criticality: hints::criticality(slots),

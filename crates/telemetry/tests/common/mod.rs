@@ -71,6 +71,9 @@ pub(crate) fn line(facts: &Facts, span: &Span) -> String {
     if span.cohort != Span::COHORT_UNKNOWN {
         also("cohort", span.cohort.to_string());
     }
+    if span.queued.is_known() {
+        also("queue_ms", span.queued.ms().to_string());
+    }
     if let Some(criticality) = span.criticality {
         also("criticality", criticality.as_str().to_owned());
     }

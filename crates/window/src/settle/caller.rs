@@ -71,7 +71,9 @@ impl Settler<'_> {
             None => {}
             Some(server) => {
                 if is_timed(call) && is_timed(server) {
-                    let gap_us = call.duration_ns().saturating_sub(server.duration_ns()) / 1000;
+                    // A queue before the span began is in the gap anyway; one behind a guard says itself how long it was.
+                    let worked_ns = server.duration_ns() - server.queued_ns();
+                    let gap_us = call.duration_ns().saturating_sub(worked_ns) / 1000;
                     row.gap.record(gap_us, count, &mut self.shared.pool);
                 }
                 // A server span that waited for its call in vain was not counted on any edge.

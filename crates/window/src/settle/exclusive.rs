@@ -1,4 +1,4 @@
-//! Exclusive time: a server span's duration minus the union of the calls made within it.
+//! Exclusive time: a server span's duration minus the union of the calls made within it, and minus the time in its own queue.
 
 use super::{CHILDREN_MAX, Settler};
 use crate::store::{Node, NodeId, State};
@@ -8,7 +8,8 @@ impl Settler<'_> {
     #[inline]
     pub(super) fn exclusive_us(&mut self, id: NodeId, node: &Node) -> u64 {
         let waited_ns = if node.child.is_some() || node.state.has(State::TWIN) { self.waited_ns(id, node) } else { 0 };
-        (node.duration_ns() - waited_ns.min(node.duration_ns())) / 1000
+        let worked_ns = node.duration_ns() - node.queued_ns();
+        worked_ns.saturating_sub(waited_ns) / 1000
     }
 
     fn waited_ns(&mut self, id: NodeId, node: &Node) -> u64 {

@@ -1,7 +1,7 @@
 //! A remembered span: what pairing, parents, retries and exclusive time need of it, and nothing else.
 
 use crate::Patience;
-use model::{Criticality, Failure, NameId, Outcome, Span, SpanFlags, SpanKind, TraceId, Weight};
+use model::{Criticality, Failure, NameId, Outcome, Queued, Span, SpanFlags, SpanKind, TraceId, Weight};
 
 /// A reference to a [`Node`] that notices when the node is gone: the top bit names the pool, the rest counts up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,12 @@ pub(crate) struct Node {
     pub(crate) row: u32,
     /// How long it waits for its parent.
     pub(crate) patience: Patience,
+    /// How much of it was spent in a queue of its own service.
+    queued: Queued,
 }
+
+/// Memory and its bandwidth are what remembering costs: a span, here and on its way, is as long as it was meant to be.
+const _: () = assert!(size_of::<Node>() == 112 && size_of::<Span>() == 112);
 
 impl Node {
     /// The window of a span that has not been read.
@@ -112,6 +117,7 @@ impl Node {
         pair: NodeId::NONE,
         row: Node::NO_ROW,
         patience: Patience(0),
+        queued: Queued::UNKNOWN,
         weight: Weight::ONE,
         timeout_ms: 0,
         kind: SpanKind::Internal,
@@ -142,6 +148,7 @@ impl Node {
         self.window = window;
         self.weight = span.weight;
         self.timeout_ms = span.timeout_ms;
+        self.queued = span.queued;
         self.kind = span.kind;
         self.outcome = outcome_code(span.outcome);
         self.flags = span.flags;
@@ -172,6 +179,11 @@ impl Node {
 
     pub(crate) fn duration_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.start_ns)
+    }
+
+    /// How much of it was spent in a queue of its own service, as far as that is said.
+    pub(crate) fn queued_ns(&self) -> u64 {
+        (self.queued.ms() * 1_000_000).min(self.duration_ns())
     }
 
     pub(crate) fn duration_us(&self) -> u64 {

@@ -72,6 +72,7 @@ fn apply(span: &mut Span, option: &str) {
         "peer" => span.peer = NameId::of(value),
         "instance" => span.instance = NameId::of(value),
         "attempt" => span.attempt = number() as u8,
+        "queued" => span.queued = model::Queued::of_ms(u64::from(number())),
         "cohort" => span.cohort = number() as u8,
         "weight" => span.weight = Weight(number() * 1024),
         "criticality" => span.criticality = Criticality::parse(value),

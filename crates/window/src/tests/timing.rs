@@ -1,6 +1,6 @@
 //! Which window counts what: ends, lateness, gaps, restarts.
 
-use super::fixture::{BASE_NS, config, edge, merged, n, service, spans, windows};
+use super::fixture::{BASE_NS, config, edge, merged, n, near, only_ms, service, spans, windows};
 use crate::{Counting, Merger, Patience, Shard, ShardConfig};
 use model::{Named, Span};
 
@@ -123,4 +123,25 @@ fn a_clock_that_is_ahead_makes_no_wasted_work_of_an_answer_that_arrived() {
         (990_000, 0),
         "by so much at least: it was back 10 ms later at the latest"
     );
+}
+
+#[test]
+fn what_a_guard_says_of_its_queue_is_time_before_the_work_and_no_work() {
+    let called = |queued: &str| {
+        windows(&format!(
+            "1 - server web  home  0..200
+             2 1 client web  get   10..130
+             3 2 server cart read  20..120 {queued}
+             4 3 client cart ask   100..110 peer=db database"
+        ))
+    };
+    for (queued, gap_ms, work_ms) in [("", 20.0, 90.0), ("queued=0", 20.0, 90.0), ("queued=64", 84.0, 26.0)] {
+        let seen = called(queued);
+        near(only_ms(&edge(&seen, "web", "cart").gap), gap_ms);
+        near(only_ms(&service(&seen, "cart").exclusive), work_ms);
+        near(only_ms(&service(&seen, "cart").duration), 100.0);
+    }
+    let seen = called("queued=4000");
+    near(only_ms(&edge(&seen, "web", "cart").gap), 120.0);
+    near(only_ms(&service(&seen, "cart").exclusive), 0.0);
 }
