@@ -3,7 +3,7 @@
 use crate::Engine;
 use detect::origin::{self, Profile};
 use learn::{Signal, Subject};
-use model::{CountedBy, EdgeId, GraphView, NameId, ServiceState, Threshold};
+use model::{CountedBy, EdgeId, GraphView, NameId, ServiceState, Threshold, WitnessRow};
 
 /// For so long a judgement tells of the state: as long as it takes to see enough calls of a service with one a minute.
 const KNOWN_FOR_NS: u64 = 1_800_000_000_000;
@@ -24,6 +24,8 @@ impl Engine {
                 service.counted_by = CountedBy::Metrics;
                 service.witness = known.text();
             }
+            service.cpu_used = self.witness.used(id, WitnessRow::CPU);
+            service.memory_used = self.witness.used(id, WitnessRow::MEMORY);
             service.capacity_rps = self.learner.capacity(id);
             service.queue_delay_ms = self.learner.queue_delay(id).map(|delay| delay.delay_ms);
             service.deviating = deviating.contains(&Subject::Service(id));
@@ -39,6 +41,10 @@ impl Engine {
             let subject = Subject::Edge(EdgeId { caller, callee });
             edge.errors = self.threshold(subject, Signal::ErrorShare, edge.errors);
             edge.p99_ms = self.threshold(subject, Signal::LatencyP99, edge.p99_ms);
+            if let Some(known) = self.witness.counted_edge(caller, callee) {
+                (edge.rate_rps, edge.errors.value) = (known.rate_rps, known.error_share);
+                edge.counted_by = CountedBy::Metrics;
+            }
         }
         view
     }

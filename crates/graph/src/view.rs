@@ -1,7 +1,7 @@
 //! The graph as people see it, without judgement: whoever has learned what is normal fills in the thresholds.
 
 use crate::Graph;
-use model::{Criticality, EdgeView, FlowView, GraphView, NameId, ServiceView, Threshold};
+use model::{CountedBy, Criticality, EdgeView, FlowView, GraphView, NameId, ServiceView, Threshold};
 use std::collections::BTreeMap;
 
 impl Graph {
@@ -86,6 +86,7 @@ impl Graph {
             p50_ms: edge.client.quantile_ms(0.5),
             p99_ms: Threshold { value: edge.client.quantile_ms(0.99), ..Threshold::default() },
             biased: self.is_biased(id),
+            counted_by: CountedBy::Spans,
             witness: None,
             ahead_ms: edge.ahead_ms,
             behind_ms: edge.behind_ms,

@@ -68,6 +68,12 @@ pub struct ServiceView {
     /// What the metrics say of the spans' sampling, where there is something to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<String>,
+    /// How much of its processors is in use, 0..1 of its limit, of its host or of what its process may have, by its metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_used: Option<f64>,
+    /// How much of its memory, 0..1 of its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_used: Option<f64>,
 }
 
 /// An edge in the graph, all operations together.
@@ -93,6 +99,9 @@ pub struct EdgeView {
     pub p99_ms: Threshold,
     /// Sampling that cannot be reconciled.
     pub biased: bool,
+    /// Who counted `rate_rps` and the errors.
+    #[serde(default)]
+    pub counted_by: CountedBy,
     /// What the metrics say of the spans' sampling, where there is something to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witness: Option<String>,

@@ -63,7 +63,7 @@ pub struct WitnessRow {
     pub service: NameId,
     /// The other one, where it is known by name.
     pub peer: NameId,
-    /// The operation, or of utilisation the metric's name.
+    /// The operation, or of utilisation the resource.
     pub operation: NameId,
     /// Who counted.
     pub producer: Producer,
@@ -84,16 +84,69 @@ pub struct WitnessRow {
 }
 
 impl WitnessRow {
-    /// What can be compared with spans, without operations and durations, each (who, whom, by whom, interval) once.
+    /// Processors: an `operation` of rows of utilisation, [`NameId::of`] `cpu`.
+    pub const CPU: NameId = NameId(0xb389_2ede_7d54_8f64);
+    /// Memory: another one, [`NameId::of`] `memory`.
+    pub const MEMORY: NameId = NameId(0x2e4a_be18_8e05_d506);
+
+    /// What can be compared with spans, without operations and durations, each (who, whom, by whom, interval) once; and of
+    /// each resource in use the mean of those that were measured at once (the processors of a host).
     pub fn gathered(rows: &[WitnessRow]) -> Vec<WitnessRow> {
+        let mut used: BTreeMap<(NameId, NameId, u64), (u64, u64)> = BTreeMap::new();
+        for row in rows {
+            if let Some(permille) = row.used_permille {
+                let sum = used.entry((row.service, row.operation, row.end_ns)).or_default();
+                *sum = (sum.0 + u64::from(permille), sum.1 + 1);
+            }
+        }
+        let used = used.into_iter().map(|((service, operation, end_ns), (sum, points))| WitnessRow {
+            service,
+            operation,
+            producer: Producer::Host,
+            end_ns,
+            used_permille: u16::try_from(sum / points).ok(),
+            ..WitnessRow::default()
+        });
         let mut sums: BTreeMap<WitnessRow, (u64, u64)> = BTreeMap::new();
-        for row in rows.iter().filter(|row| row.used_permille.is_none() && row.side != Side::Client) {
-            let peer = if row.side == Side::Edge { row.peer } else { NameId::NONE };
+        let compared = |row: &&WitnessRow| row.side != Side::Client || row.peer != NameId::NONE;
+        for row in rows.iter().filter(|row| row.used_permille.is_none()).filter(compared) {
+            let peer = if row.side == Side::Server { NameId::NONE } else { row.peer };
             let operation = NameId::NONE;
             let key = WitnessRow { peer, operation, calls: 0, failed: 0, duration_us: 0, ..row.clone() };
             let sum = sums.entry(key).or_default();
             *sum = (sum.0.saturating_add(row.calls), sum.1.saturating_add(row.failed));
         }
-        sums.into_iter().map(|(row, (calls, failed))| WitnessRow { calls, failed, ..row }).collect()
+        let counted = sums.into_iter().map(|(row, (calls, failed))| WitnessRow { calls, failed, ..row });
+        counted.chain(used).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_operations_are_added_up_and_processors_averaged() {
+        assert_eq!((WitnessRow::CPU, WitnessRow::MEMORY), (NameId::of("cpu"), NameId::of("memory")));
+        let row = |operation: &str, calls| WitnessRow {
+            service: NameId::of("cart"),
+            operation: NameId::of(operation),
+            end_ns: 10,
+            calls,
+            failed: 1,
+            ..WitnessRow::default()
+        };
+        let used = |permille| WitnessRow {
+            service: NameId::of("cart"),
+            operation: WitnessRow::CPU,
+            producer: Producer::Host,
+            end_ns: 10,
+            used_permille: Some(permille),
+            ..WitnessRow::default()
+        };
+        let unknown = WitnessRow { side: Side::Client, ..row("GET /", 9) };
+        let rows = [row("GET /", 3), used(900), row("PUT /", 4), unknown, used(500)];
+        let sum = WitnessRow { operation: NameId::NONE, failed: 2, ..row("", 7) };
+        assert_eq!(WitnessRow::gathered(&rows), [sum, used(700)]);
     }
 }

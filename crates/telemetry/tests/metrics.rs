@@ -226,6 +226,11 @@ fn meshes_and_service_graphs_name_both_ends() {
             (name("edge"), name("cart"), Producer::Envoy, Side::Edge, 9, 9),
         ),
         (
+            "envoy_cluster_upstream_rq_xx",
+            &[("envoy_cluster_name", "outbound|80||cart.shop.svc.cluster.local"), ("envoy_response_code_class", "2")],
+            (name("edge"), name("cart"), Producer::Envoy, Side::Edge, 9, 0),
+        ),
+        (
             "response_total",
             &[("direction", "inbound"), ("deployment", "cart"), ("classification", "failure")],
             (name("cart"), NameId::NONE, Producer::Linkerd, Side::Server, 9, 9),
@@ -266,7 +271,8 @@ fn utilisation_is_what_is_not_idle() {
     };
     assert_eq!(used("system.cpu.utilization", gauge(&[("state", "idle")], 0.25)), Some(750));
     assert_eq!(used("system.cpu.utilization", gauge(&[("state", "user")], 0.5)), None);
-    assert_eq!(used("container.cpu.utilization", gauge(&[], 0.9)), Some(900));
+    assert_eq!(used("k8s.container.cpu_limit_utilization", gauge(&[], 0.9)), Some(900));
+    assert_eq!(used("container.cpu.utilization", gauge(&[], 0.9)), None, "of one core, or of a hundred?");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A block of event time, judged: do the spans and the metrics tell the same?
 
 use crate::track::Tally;
+use model::Count;
 use serde::{Deserialize, Serialize};
 
 /// How much of both was counted in a block, and how the spans were spread over its seconds.
@@ -26,6 +27,9 @@ pub enum Bias {
     Unsteady,
     /// Spans come more evenly than any share of the calls would: a limiter lets so many through.
     Limited,
+    /// Spans are a share of the calls, but too few failures were counted to tell whether these are kept by the same one: a
+    /// sampler that keeps what fails looks like this until something does.
+    Unproven,
 }
 
 impl Bias {
@@ -35,6 +39,7 @@ impl Bias {
             Bias::Errors => "failures are kept by another share than successes",
             Bias::Unsteady => "the share of calls that is kept moves",
             Bias::Limited => "spans come as evenly as a rate limiter lets them through",
+            Bias::Unproven => "too few calls have failed yet to tell whether failures are kept by the same share",
         }
     }
 }
@@ -56,6 +61,8 @@ pub(crate) enum Verdict {
 
 /// Calls said in a block before it is judged, and spans seen.
 const CALLS_MIN: f64 = 50.0;
+/// Failures among the spans to be expected before they prove anything.
+const FAILURES_MIN: f64 = 10.0;
 /// What may differ although nothing is left out: intervals do not end where seconds do.
 const SLACK: f64 = 0.05;
 /// How many standard deviations are no accident.
@@ -82,11 +89,7 @@ impl Block {
         if share >= 1.0 - SLACK - noise && share >= 0.5 {
             return Verdict::Agree;
         }
-        // In spans, not in weighted calls: only they are counted one by one.
-        let weight = self.seen.calls.calls() / spans;
-        let failed = self.seen.failed.calls() / weight;
-        let expected = spans * (self.said.failed.calls() / said).min(1.0);
-        if (failed - expected).abs() > SIGMAS * (expected + 1.0).sqrt() + 0.2 * expected {
+        if !self.failures().fit() {
             return Verdict::Biased(Bias::Errors);
         }
         if before.is_some_and(|before| (share / before - 1.0).abs() > MOVES + noise) {
@@ -99,12 +102,54 @@ impl Block {
         }
         Verdict::Share
     }
+
+    /// The failures among its spans. In spans, not in weighted calls: only they are counted one by one.
+    pub(crate) fn failures(&self) -> Failures {
+        let (said, spans) = (self.said.calls.calls(), self.spans as f64);
+        let weight = self.seen.calls.calls() / spans;
+        let expected = spans * (self.said.failed.calls() / said).min(1.0);
+        Failures { expected: whole(expected), seen: whole(self.seen.failed.calls() / weight) }
+    }
+}
+
+/// In 1/1024, as everything that is kept.
+fn whole(number: f64) -> Count {
+    Count((number * 1024.0) as u64)
+}
+
+/// Spans of failures: as many as there would be if failures were kept by the same share as successes, and those that came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failures {
+    pub(crate) expected: Count,
+    pub(crate) seen: Count,
+}
+
+impl Failures {
+    pub(crate) fn add(&mut self, other: Failures) {
+        self.expected += other.expected;
+        self.seen += other.seen;
+    }
+
+    /// Are there as many as there would be, as far as chance lets tell?
+    fn fit(self) -> bool {
+        let (expected, seen) = (self.expected.calls(), self.seen.calls());
+        (seen - expected).abs() <= SIGMAS * (expected + 1.0).sqrt() + 0.2 * expected
+    }
+
+    /// Are there enough of them to tell?
+    pub(crate) fn are_many(self) -> bool {
+        self.expected.calls() >= FAILURES_MIN
+    }
+
+    /// Is it proven that failures are kept by the same share as successes?
+    pub(crate) fn prove(self) -> bool {
+        self.are_many() && self.fit()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Count;
 
     /// A block of 30 s in which so many of 100 calls a second are kept, and of 5 failures.
     fn block(calls: u64, failed: u64, even: bool) -> Block {

@@ -7,9 +7,12 @@ use model::{Count, EdgeRow, FlowRow, NameId, ServiceRow, SparseHistogram, Window
 pub(crate) fn window(window: &Window, witness: &Witness) -> Window {
     let mut window = window.clone();
     for row in &mut window.services {
-        if let Some(factor) = factor(witness.service(row.key.service)) {
+        let Some(known) = witness.service(row.key.service).filter(|known| known.bias.is_none()) else { continue };
+        if let Some(factor) = factor(Some(known)) {
             factor.service(row);
         }
+        // Whatever a span says or does not say of its weight, the sums are right.
+        row.unweighted = Count::ZERO;
     }
     for row in &mut window.edges {
         let known = match row.key.caller {
@@ -59,7 +62,6 @@ impl Factor {
         self.histogram(&mut row.duration);
         self.histogram(&mut row.exclusive);
         self.number(&mut row.busy_us);
-        row.unweighted = Count::ZERO;
     }
 
     fn edge(self, row: &mut EdgeRow) {

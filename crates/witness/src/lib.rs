@@ -2,7 +2,7 @@
 //!
 //! Both are added up per service or edge over blocks of event time. Where they agree nothing happens. Where spans are fewer,
 //! by the same share for failures as for successes and from block to block, the sampler is uniform and its share now known:
-//! the window's counts are corrected. Where failures are kept by another share than successes, where the share moves, or
+//! the window's counts are corrected, once enough calls have failed to know that of failures too. Where failures are kept by another share than successes, where the share moves, or
 //! where the spans come as evenly as only a limiter lets them through, nothing can be concluded from their number: the edge
 //! is biased.
 
@@ -10,14 +10,17 @@ mod block;
 mod correct;
 mod sheet;
 mod track;
+mod used;
 
 pub use block::Bias;
 pub use track::{Known, Tally};
 
+use block::Failures;
 use model::{EdgeKind, NameId, Side, Window, WitnessRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use track::{KEPT_S, Track};
+use used::Used;
 
 /// Services and edges that are compared at most; further ones are left alone.
 const SUBJECTS_MAX: usize = 20_000;
@@ -35,8 +38,13 @@ type Subject = (NameId, NameId);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {
     tracks: BTreeMap<Subject, Track>,
+    /// How much of which resource of a service is in use.
+    used: BTreeMap<(NameId, NameId), Used>,
     now_s: u64,
     rows: u64,
+    /// Failures are kept by the share of successes: so much is known of all services together. Samplers are rarely a service's
+    /// own.
+    proven: bool,
 }
 
 impl Witness {
@@ -45,29 +53,47 @@ impl Witness {
     pub fn hear(&mut self, rows: &[WitnessRow], now_ns: u64) {
         self.now_s = now_ns / SECOND_NS;
         let heard = self.now_s.saturating_sub(KEPT_S)..=self.now_s + AHEAD_MAX_S;
+        self.used.retain(|_, used| !used.is_old(now_ns / SECOND_NS));
         for row in rows {
             self.rows += 1;
-            let subject = match row.side {
-                Side::Server => (row.service, NameId::NONE),
-                Side::Edge => (row.service, row.peer),
-                Side::Client => continue,
-            };
-            let (start_s, end_s) = (row.start_ns / SECOND_NS, row.end_ns.div_ceil(SECOND_NS));
-            let of_now = self.now_s > 0 && heard.contains(&end_s);
-            if !of_now || row.used_permille.is_some() || row.start_ns >= row.end_ns || end_s - start_s > INTERVAL_MAX_S
-            {
-                continue;
-            }
-            let room = self.tracks.len() < SUBJECTS_MAX;
-            match self.tracks.get_mut(&subject) {
-                Some(track) => track.hear(row),
-                None if room => self.tracks.entry(subject).or_default().hear(row),
-                None => {}
+            let end_s = row.end_ns.div_ceil(SECOND_NS);
+            if self.now_s > 0 && heard.contains(&end_s) {
+                match row.used_permille {
+                    Some(permille) => self.measure((row.service, row.operation), end_s, permille),
+                    None => self.count(row, end_s),
+                }
             }
         }
     }
 
-    /// Was anything ever heard? If not, windows are what they are.
+    fn measure(&mut self, whose: (NameId, NameId), end_s: u64, permille: u16) {
+        let room = self.used.len() < SUBJECTS_MAX;
+        match self.used.get_mut(&whose) {
+            Some(used) => used.measure(end_s, permille),
+            None if room => self.used.entry(whose).or_default().measure(end_s, permille),
+            None => {}
+        }
+    }
+
+    fn count(&mut self, row: &WitnessRow, end_s: u64) {
+        let subject = match row.side {
+            Side::Server => (row.service, NameId::NONE),
+            // Callers count by addresses: of use where these are the services' names.
+            Side::Edge | Side::Client if row.peer != NameId::NONE => (row.service, row.peer),
+            Side::Edge | Side::Client => return,
+        };
+        if row.start_ns >= row.end_ns || end_s - row.start_ns / SECOND_NS > INTERVAL_MAX_S {
+            return;
+        }
+        let room = self.tracks.len() < SUBJECTS_MAX;
+        match self.tracks.get_mut(&subject) {
+            Some(track) => track.hear(row),
+            None if room => self.tracks.entry(subject).or_default().hear(row),
+            None => {}
+        }
+    }
+
+    /// Was anything heard that can be compared? If not, windows are what they are.
     pub fn is_silent(&self) -> bool {
         self.tracks.is_empty()
     }
@@ -86,11 +112,28 @@ impl Witness {
             }
         }
         for track in self.tracks.values_mut() {
-            track.judge(self.now_s);
+            track.judge(self.now_s, false);
         }
         let now_s = self.now_s;
         self.tracks.retain(|_, track| !track.is_forgotten(now_s));
+        self.prove();
         correct::window(window, self)
+    }
+
+    /// Nothing more comes: judges what there is.
+    pub fn settle(&mut self) {
+        for track in self.tracks.values_mut() {
+            track.judge(self.now_s, true);
+        }
+        self.prove();
+    }
+
+    fn prove(&mut self) {
+        let mut failures = Failures::default();
+        for (_, track) in self.tracks.iter().filter(|((_, callee), _)| *callee == NameId::NONE) {
+            failures.add(track.failures());
+        }
+        self.proven = failures.prove();
     }
 
     /// What the window's spans show of those of whom metrics speak.
@@ -114,12 +157,33 @@ impl Witness {
 
     /// What is known of a service, if producers counted what it served.
     pub fn service(&self, service: NameId) -> Option<Known> {
-        self.tracks.get(&(service, NameId::NONE)).and_then(|track| track.known(self.now_s))
+        self.known((service, NameId::NONE))
+    }
+
+    /// All services of which metrics speak, with both counts of the last half minute, by the spans and by the metrics, where
+    /// these could be compared.
+    pub fn compared(&self) -> impl Iterator<Item = (NameId, Option<(Tally, Tally)>)> {
+        let services = self.tracks.iter().filter(|((_, callee), _)| *callee == NameId::NONE);
+        services.map(|((service, _), track)| (*service, track.compared()))
+    }
+
+    /// What is known of an edge from those who count edges: meshes, `servicegraph`, callers.
+    pub fn counted_edge(&self, caller: NameId, callee: NameId) -> Option<Known> {
+        self.known((caller, callee))
     }
 
     /// What is known of an edge: by those who count edges, else by the callee, else by the caller.
     pub fn edge(&self, caller: NameId, callee: NameId) -> Option<Known> {
-        let own = self.tracks.get(&(caller, callee)).and_then(|track| track.known(self.now_s));
+        let own = self.counted_edge(caller, callee);
         own.or_else(|| self.service(callee)).or_else(|| self.service(caller))
+    }
+
+    /// How much of a resource of the service is in use, 0..1, as a mean of its instances over half a minute.
+    pub fn used(&self, service: NameId, resource: NameId) -> Option<f64> {
+        self.used.get(&(service, resource)).filter(|used| !used.is_old(self.now_s)).and_then(Used::share)
+    }
+
+    fn known(&self, subject: Subject) -> Option<Known> {
+        self.tracks.get(&subject).and_then(|track| track.known(self.now_s, self.proven))
     }
 }

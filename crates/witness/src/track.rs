@@ -1,7 +1,7 @@
 //! One service or edge: its seconds, by the spans and by the metrics, and what is known of it.
 
 use crate::SECOND_NS;
-use crate::block::{Bias, Block, Verdict};
+use crate::block::{Bias, Block, Failures, Verdict};
 use crate::sheet::{BLOCK_S, Sheet, block_of};
 use model::{Count, Producer, WitnessRow};
 use serde::{Deserialize, Serialize};
@@ -48,9 +48,14 @@ pub(crate) struct Track {
     kept: Count,
     said: Count,
     blocks: u32,
+    /// The failures in them.
+    failures: Failures,
     judged_s: u64,
-    /// What the metrics counted in the last block.
+    /// The last block: by the spans, and by the metrics.
+    seen: Tally,
     last: Tally,
+    /// The metrics are not those of all who serve.
+    partial: bool,
     biased: Option<(u64, Bias)>,
 }
 
@@ -118,14 +123,15 @@ impl Track {
         }
     }
 
-    /// Judges every block that is complete.
-    pub(crate) fn judge(&mut self, now_s: u64) {
+    /// Judges every block that is complete, of which nothing more is to be expected; if this is the `end`, nothing is.
+    pub(crate) fn judge(&mut self, now_s: u64, end: bool) {
+        let behind_s = if end { 0 } else { self.interval_s + LAG_S };
         if self.taken_s > 0 && now_s > self.taken_s + KEPT_S {
             // After a gap in the windows nothing is left to compare.
             self.taken_s = (now_s - KEPT_S).next_multiple_of(BLOCK_S);
             self.sheets = self.sheets.split_off(&block_of(self.taken_s + 1));
         }
-        while self.taken_s > 0 && now_s >= self.taken_s + BLOCK_S + self.interval_s + LAG_S {
+        while self.taken_s > 0 && now_s >= self.taken_s + BLOCK_S + behind_s {
             let sheet = self.sheets.remove(&block_of(self.taken_s + 1));
             self.taken_s += BLOCK_S;
             if let Some(block) = sheet.and_then(|sheet| sheet.block()) {
@@ -139,43 +145,62 @@ impl Track {
         let verdict = block.judge(self.share());
         match verdict {
             Verdict::Nothing => return,
-            Verdict::Partial | Verdict::Agree => (self.kept, self.said, self.blocks) = (Count::ZERO, Count::ZERO, 0),
+            Verdict::Partial | Verdict::Agree => self.begin(&Block::default(), 0),
             Verdict::Share => {
                 if self.blocks >= BLOCKS {
+                    let Failures { expected, seen } = self.failures;
+                    self.failures = Failures { expected: half(expected), seen: half(seen) };
                     (self.kept, self.said, self.blocks) = (half(self.kept), half(self.said), self.blocks / 2);
                 }
                 self.kept += block.seen.calls;
                 self.said += block.said.calls;
+                self.failures.add(block.failures());
                 self.blocks += 1;
             }
             Verdict::Biased(bias) => {
                 self.biased = Some((at_s, bias));
-                (self.kept, self.said, self.blocks) = (block.seen.calls, block.said.calls, 1);
+                self.begin(block, 1);
             }
         }
         self.judged_s = at_s;
-        self.last = match verdict {
-            Verdict::Partial => Tally::default(),
-            _ => block.said,
-        };
+        (self.seen, self.last, self.partial) = (block.seen, block.said, verdict == Verdict::Partial);
+    }
+
+    /// What was known of the share is not so any more.
+    fn begin(&mut self, block: &Block, blocks: u32) {
+        (self.kept, self.said, self.blocks) = (block.seen.calls, block.said.calls, blocks);
+        self.failures = Failures::default();
+    }
+
+    /// The failures behind the share.
+    pub(crate) fn failures(&self) -> Failures {
+        self.failures
     }
 
     fn share(&self) -> Option<f64> {
         (self.blocks > 0 && !self.said.is_zero()).then(|| self.kept.calls() / self.said.calls())
     }
 
-    /// What is known now; `None` before the first block, after a long silence, and where the metrics are not all.
-    pub(crate) fn known(&self, now_s: u64) -> Option<Known> {
-        if self.judged_s == 0 || self.judged_s + KNOWN_FOR_S < now_s || self.last.calls.is_zero() {
+    /// What is known now, where `proven` says that samplers keep failures as they keep successes elsewhere; `None` before the first block, after a long silence, and where the metrics are not all.
+    pub(crate) fn known(&self, now_s: u64, proven: bool) -> Option<Known> {
+        if self.judged_s == 0 || self.judged_s + KNOWN_FOR_S < now_s || self.partial {
             return None;
         }
         let recent = self.biased.filter(|(at_s, _)| at_s + BIASED_FOR_S >= now_s);
+        let share = self.share();
+        let proven = if self.failures.are_many() { self.failures.prove() } else { proven };
+        let unproven = (share.is_some() && !proven).then_some(Bias::Unproven);
         Some(Known {
             rate_rps: self.last.calls.calls() / BLOCK_S as f64,
             error_share: self.last.failed.share_of(self.last.calls).unwrap_or(0.0),
-            share: self.share(),
-            bias: recent.map(|(_, bias)| bias),
+            share,
+            bias: recent.map(|(_, bias)| bias).or(unproven),
         })
+    }
+
+    /// Both counts of the last block, if one was judged.
+    pub(crate) fn compared(&self) -> Option<(Tally, Tally)> {
+        (self.judged_s > 0).then_some((self.seen, self.last))
     }
 
     pub(crate) fn is_forgotten(&self, now_s: u64) -> bool {

@@ -48,12 +48,13 @@ fn window(end_s: u64, calls: u64, failed: u64) -> Window {
 /// Plays `seconds` of 190 to 210 calls a second, one in 25 of which fails, and gives the last window as corrected, the mean of
 /// the corrected rates of the last minute, and the witness.
 fn play(sampler: Sampler, seconds: u64, load: fn(u64) -> u64) -> (Window, f64, f64, Witness) {
-    play_after(&[], sampler, seconds, load)
+    play_after(&[], 25, sampler, seconds, load)
 }
 
 /// The same, after rows that are no part of it.
 fn play_after(
     rows: &[WitnessRow],
+    one_fails_in: u64,
     sampler: Sampler,
     seconds: u64,
     load: fn(u64) -> u64,
@@ -67,7 +68,7 @@ fn play_after(
         let mut sum = (0, 0);
         for (instance, second) in pending.iter_mut().enumerate() {
             let calls = load(at) / 2 + (dice.kept(20, 2));
-            let failed = dice.kept(calls, 25);
+            let failed = dice.kept(calls, one_fails_in);
             second.push((calls, failed));
             sum = (sum.0 + calls, sum.1 + failed);
             if at % 10 == INSTANCES[instance] {
@@ -122,6 +123,49 @@ fn one_in_ten_without_a_mark_is_corrected_to_within_five_percent() {
     assert!((corrected / truth - 1.0).abs() < 0.05, "{corrected} corrected, truly {truth}");
     assert!(!last.edges[0].biased);
     assert!(last.edges[0].calls.calls() > 90.0, "the edge is corrected by its callee's share");
+}
+
+#[test]
+fn a_share_of_which_too_few_failures_came_is_no_evidence_until_enough_have() {
+    let uniform: Sampler = |_, calls, failed, dice| {
+        let failed_kept = dice.kept(failed, 10);
+        (dice.kept(calls - failed, 10) + failed_kept, failed_kept)
+    };
+    // Two failures a second among two hundred requests, of which one span comes in five seconds: six a block.
+    let (last, _, truth, witness) = play_after(&[], 100, uniform, 80, |_| 180);
+    assert_eq!(cart(&witness).bias, Some(Bias::Unproven), "{:?}", cart(&witness));
+    assert!(last.edges[0].biased);
+    assert!((cart(&witness).rate_rps / truth - 1.0).abs() < 0.05, "its rate is known all the same");
+    let (last, _, _, witness) = play_after(&[], 100, uniform, 200, |_| 180);
+    assert_eq!(cart(&witness).bias, None, "{:?}", cart(&witness));
+    assert!(!last.edges[0].biased && last.edges[0].calls.calls() > 90.0);
+    let errors: Sampler = |_, calls, failed, dice| (dice.kept(calls - failed, 10) + failed, failed);
+    let (last, _, _, witness) = play_after(&[], 1000, errors, 400, |_| 180);
+    assert!(cart(&witness).bias.is_some(), "{:?}", cart(&witness));
+    assert!(last.edges[0].biased, "and not by a sampler that keeps failures");
+}
+
+#[test]
+fn what_is_in_use_is_a_mean_over_half_a_minute_and_is_forgotten() {
+    let (cart, cpu) = (NameId::of("cart"), WitnessRow::CPU);
+    let used = |at_s, permille| WitnessRow {
+        service: cart,
+        operation: cpu,
+        end_ns: at_s * SECOND_NS,
+        used_permille: Some(permille),
+        ..WitnessRow::default()
+    };
+    let start_s = START_S.next_multiple_of(30);
+    let mut witness = Witness::default();
+    witness.hear(&[used(start_s + 1, 500)], 0);
+    assert_eq!(witness.used(cart, cpu), None, "before the first window");
+    for (at_s, permille, wanted) in [(1, 500, 0.5), (11, 900, 0.7), (31, 100, 0.7), (61, 100, 0.1), (5, 0, 0.1)] {
+        witness.hear(&[used(start_s + at_s, permille)], (start_s + 60) * SECOND_NS);
+        assert_eq!(witness.used(cart, cpu), Some(wanted), "at {at_s}");
+    }
+    assert!(witness.is_silent(), "there is nothing to compare with spans");
+    witness.hear(&[], (start_s + 300) * SECOND_NS);
+    assert_eq!(witness.used(cart, cpu), None);
 }
 
 #[test]
@@ -188,6 +232,6 @@ fn rows_whose_time_lies_far_from_the_windows_blind_nobody_and_take_no_room() {
     witness.correct(&Window { end_ns: u64::MAX, ..Window::default() });
 
     // The service is first heard of with a time that its clock had before it was set.
-    let (_, _, truth, witness) = play_after(&far, |_, calls, failed, _| (calls, failed), 300, |_| 180);
+    let (_, _, truth, witness) = play_after(&far, 25, |_, calls, failed, _| (calls, failed), 300, |_| 180);
     assert!((cart(&witness).rate_rps / truth - 1.0).abs() < 0.05, "{:?}", cart(&witness));
 }

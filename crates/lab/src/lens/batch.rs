@@ -166,6 +166,11 @@ impl Attributes {
         }
     }
 
+    /// The value under `key`.
+    pub(super) fn get(&self, key: &str) -> Option<&Datum> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, value)| value)
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.0.iter().any(|(known, _)| known == key)
     }

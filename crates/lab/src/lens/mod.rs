@@ -6,6 +6,7 @@
 
 mod bar;
 mod batch;
+mod counted;
 mod deploys;
 mod head;
 mod late;
@@ -18,9 +19,11 @@ mod skew;
 mod table;
 mod tail;
 mod twice;
+mod unmarked;
 
 pub use bar::{Bar, BarConfig, EdgeName, FALSE_SHARE, RATE_ERROR, Wrong, look};
 pub use batch::Batch;
+pub use counted::Counter;
 pub use sight::{Seen, Sight};
 pub use table::table;
 
@@ -165,7 +168,20 @@ pub struct Glass {
 impl Glass {
     /// Everything that it draws by chance follows from `seed`; the topology says who calls nobody.
     pub fn new(lens: Lens, seed: u64, topology: &Topology) -> Glass {
-        Glass { bend: lens.bend(seed, topology), out: Vec::new(), waiting: BTreeMap::new(), sent: 0 }
+        Glass::of(lens.bend(seed, topology))
+    }
+
+    /// The same, but no span says that others are missing. A head sampler keeps one trace in ten then.
+    pub fn unmarked(lens: Lens, seed: u64, topology: &Topology) -> Glass {
+        let bend = match lens {
+            Lens::Head => Box::new(head::Head::of_share(0.1)),
+            lens => lens.bend(seed, topology),
+        };
+        Glass::of(Box::new(unmarked::Unmarked(bend)))
+    }
+
+    fn of(bend: Box<dyn Bend + Send>) -> Glass {
+        Glass { bend, out: Vec::new(), waiting: BTreeMap::new(), sent: 0 }
     }
 
     /// An export arrives at the lens.

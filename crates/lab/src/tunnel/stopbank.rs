@@ -2,8 +2,8 @@
 
 use super::{Pilot, Seen};
 use engine::{Effect, Engine, EngineConfig, Input};
-use model::{GraphView, GuardReport, Mode, Window};
-use telemetry::{Encoding, Facts, Reader, ReaderConfig};
+use model::{GraphView, GuardReport, Mode, Window, WitnessRow};
+use telemetry::{Encoding, Facts, Measured, MetricsReader, Reader, ReaderConfig};
 use window::{Grace, Labels, Lane, PartitionId, ShardConfig, WatermarkConfig};
 
 /// All telemetry of a world comes by one partition.
@@ -42,6 +42,7 @@ impl Default for StopbankConfig {
 pub struct Stopbank {
     reader: Reader,
     facts: Facts,
+    metrics: MetricsReader,
     lane: Lane,
     engine: Engine,
     bytes: Vec<u8>,
@@ -51,6 +52,7 @@ impl Stopbank {
     /// A pipeline that knows nothing yet.
     pub fn new(config: StopbankConfig) -> Stopbank {
         Stopbank {
+            metrics: MetricsReader::new(config.reader.clone()),
             reader: Reader::new(config.reader),
             facts: Facts::default(),
             lane: Lane::new(config.grace, config.watermark, config.window),
@@ -82,6 +84,14 @@ impl Stopbank {
         let read = self.reader.read(Encoding::OtlpProto, &self.bytes, &mut self.facts);
         read.expect("the record was written by our own encoder, within the budgets");
         self.lane.observe(PARTITION, &self.facts.names, &self.facts.spans, Some(at_ms));
+    }
+
+    /// A record of metrics in OTLP JSON has arrived.
+    pub fn metrics(&mut self, payload: &[u8]) -> Vec<Effect> {
+        let mut measured = Measured::default();
+        let read = self.metrics.read(Encoding::OtlpJson, payload, &mut measured);
+        read.expect("the record was written by our own fleet, within the budgets");
+        self.engine.apply(&Input::Measured(WitnessRow::gathered(&measured.rows)))
     }
 
     /// The windows that can be closed go to the engine; `each` sees them first.

@@ -73,10 +73,9 @@ pub(super) fn meaning(name: &[u8], unit: &[u8]) -> Option<Meaning> {
         // `request_total` likewise.
         b"response_total" => (Linkerd, Server, Calls),
         b"system.cpu.utilization" | b"system_cpu_utilization_ratio" => (Host, Server, ByState),
-        b"container.cpu.utilization"
-        | b"process.cpu.utilization"
-        | b"k8s.node.cpu.utilization"
-        | b"k8s.pod.cpu.utilization"
+        // `container.cpu.utilization`, `k8s.pod.cpu.utilization` and the like are cores of one receiver and percents of
+        // another: they say of nothing how near it is to its end.
+        b"process.cpu.utilization"
         | b"k8s.pod.cpu_limit_utilization"
         | b"k8s.container.cpu_limit_utilization"
         | b"k8s.pod.memory_limit_utilization"

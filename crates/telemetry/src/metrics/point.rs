@@ -147,7 +147,7 @@ impl<'r, 'a> Sink<'r, 'a> {
         let stream = stable_hash(name) ^ scope.rotate_left(17) ^ self.around.rotate_left(31) ^ hashed(&self.attributes);
         slots.clear();
         fill(slots, &self.attributes);
-        if let Some((row, failed)) = self.subject(meaning, slots) {
+        if let Some((row, failed)) = self.subject(name, meaning, slots) {
             let (count, duration_us) = counted(meaning.what, &numbers);
             let (start_ns, end_ns, ended) = (numbers.start_ns, numbers.end_ns, numbers.flags & 1 == 1);
             let what = meaning.what;
@@ -169,7 +169,7 @@ impl<'r, 'a> Sink<'r, 'a> {
     }
 
     /// Whose calls these are, and whether they failed; `None` for what is neither request nor call.
-    fn subject(&mut self, meaning: Meaning, slots: &Slots<'a>) -> Option<(WitnessRow, bool)> {
+    fn subject(&mut self, name: &[u8], meaning: Meaning, slots: &Slots<'a>) -> Option<(WitnessRow, bool)> {
         let Meaning { producer, mut side, what } = meaning;
         let attributes = std::mem::take(&mut self.attributes);
         let label = |names: &[&str]| label(&attributes, names);
@@ -226,8 +226,10 @@ impl<'r, 'a> Sink<'r, 'a> {
                 let class = ["envoy_response_code_class", "envoy.response_code_class"];
                 failed = Some(label(&class) == Some(b"5") || number(&attributes, &class) == Some(5));
                 match label(&["envoy_cluster_name", "envoy.cluster_name"]) {
-                    Some(cluster) => peer = names.intern(cluster, oddities),
-                    None => known = false,
+                    Some(cluster) if !cluster.starts_with(b"inbound|") => {
+                        peer = names.intern(behind(cluster), oddities);
+                    }
+                    _ => known = false,
                 }
             }
             Producer::Linkerd => {
@@ -253,6 +255,10 @@ impl<'r, 'a> Sink<'r, 'a> {
                     What::ByState => state == Some(b"idle"),
                     _ => state.is_none(),
                 };
+                // Of a host that nobody says whose it is nothing follows for a service.
+                known &= !self.unnamed;
+                named =
+                    if name.windows(6).any(|part| part == b"memory") { WitnessRow::MEMORY } else { WitnessRow::CPU };
                 failed = Some(false);
             }
         }
@@ -263,6 +269,15 @@ impl<'r, 'a> Sink<'r, 'a> {
         let failed = failed.unwrap_or_else(|| went_wrong(side, slots));
         let row = WitnessRow { service, peer, operation: named, producer, side, ..WitnessRow::default() };
         known.then_some((row, failed))
+    }
+}
+
+/// The service behind a cluster of Envoy's: Istio's are called `outbound|port|subset|host`, others as they are configured.
+fn behind(cluster: &[u8]) -> &[u8] {
+    let mut parts = cluster.rsplit(|byte| *byte == b'|');
+    match (parts.next(), parts.next()) {
+        (Some(host), Some(_)) => host.split(|byte| *byte == b'.').next().unwrap_or(host),
+        _ => cluster,
     }
 }
 
