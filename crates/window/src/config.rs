@@ -10,7 +10,7 @@ pub struct ShardConfig {
     pub width_ns: u64,
     /// One trace in so many is followed as a flow (by trace hash); 1 follows all, 0 none.
     pub flow_sample: u32,
-    /// A span is remembered for pairing at least this long, and at most twice as long, in event time, nanoseconds.
+    /// A span is remembered for pairing this long, and a window longer, in event time, nanoseconds.
     /// What a trace says does not depend on how partitions interleave as long as its spans end within this time.
     pub pair_ttl_ns: u64,
     /// What the shard may hold in memory, bytes: eleven sixteenths for remembered spans (about 140 bytes each), one for those

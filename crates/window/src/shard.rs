@@ -6,7 +6,7 @@ use crate::names::Names;
 use crate::opens::Opens;
 use crate::rows::{Admissions, Open, Served, StepKey};
 use crate::settle::{Scratch, Settler, settles};
-use crate::store::{Kind, NodeId, Store, Stored};
+use crate::store::{Kind, NodeId, Number, Store, Stored};
 use crate::{Counting, Part, Patience, ShardConfig};
 use model::{Criticality, Named, ServiceKey, Span, SpanFlags, SpanKind};
 
@@ -47,9 +47,9 @@ pub struct Shard {
     closed: u64,
     /// The number of the last window that was given, and how many empty ones that makes in a row.
     given: Option<(u64, u32)>,
-    /// When the store last began a new generation, Unix nanoseconds.
-    turned_ns: u64,
-    /// The most that a span of this generation waits for its parent.
+    /// When it was last looked what is to be forgotten, Unix nanoseconds of event time.
+    marked_ns: u64,
+    /// The most that a span waits for its parent, of those that came since then.
     patience: Patience,
 }
 
@@ -68,7 +68,7 @@ impl Shard {
             counters: ShardCounters::default(),
             closed: 0,
             given: None,
-            turned_ns: 0,
+            marked_ns: 0,
             patience: Patience::default(),
             config,
         }
@@ -86,6 +86,7 @@ impl Shard {
             self.names.learn(named);
         }
         for spans in spans.chunks(WARM) {
+            self.store.sweep(spans.len());
             self.store.warm(spans);
             spans.iter().for_each(|span| self.observe_one(span, how));
         }
@@ -239,39 +240,39 @@ impl Shard {
         self.shared.steps.turn(open.steps.rows().iter().map(|(key, row)| (key.mix(), row.calls.0)));
     }
 
-    /// Begins a new generation of remembered spans once the time to live has passed since the last.
+    /// Forgets the spans that were there so long ago that their time to live has passed.
     fn forget_old(&mut self) {
         let now_ns = self.closed_until_ns();
-        if self.turned_ns == 0 {
-            self.turned_ns = now_ns;
+        if now_ns <= self.marked_ns {
+            return;
+        }
+        self.marked_ns = now_ns;
+        if let Some(mark) = self.store.outlived(now_ns) {
+            for kind in [Kind::Inner, Kind::Calls] {
+                self.settle_until(kind, mark.of(kind));
+                self.store.forget(kind, mark.of(kind));
+            }
         }
         // Who waits for a parent looks for it a last time when the windows of its patience, and two, have closed.
-        let windows = match u64::from(self.patience.0) {
+        let windows = match u64::from(std::mem::take(&mut self.patience).0) {
             0 => 0,
             patience => patience + 3,
         };
         let keep_ns = self.config.pair_ttl_ns.saturating_add(windows.saturating_mul(self.config.width_ns));
-        if now_ns < self.turned_ns.saturating_add(keep_ns) {
-            return;
-        }
-        self.turned_ns = now_ns;
-        self.patience = Patience::default();
-        for kind in [Kind::Inner, Kind::Calls] {
-            self.settle_old(kind);
-            self.store.turn(kind);
-        }
+        self.store.mark(now_ns, keep_ns);
     }
 
     /// Memory is short: the oldest of this kind are counted and forgotten.
     #[cold]
     fn evict(&mut self, kind: Kind) {
-        self.settle_old(kind);
-        self.counters.evicted += self.store.turn(kind) as u64;
+        let oldest = self.store.oldest(kind);
+        self.settle_until(kind, oldest);
+        self.counters.evicted += self.store.forget(kind, oldest) as u64;
     }
 
-    /// Settles those of an old generation whose windows are still open.
-    fn settle_old(&mut self, kind: Kind) {
-        for (id, node) in self.store.old(kind) {
+    /// Settles those of the oldest whose windows are still open.
+    fn settle_until(&mut self, kind: Kind, until: Number) {
+        for (id, node) in self.store.until(kind, until) {
             if node.window < self.closed || !settles(node) {
                 continue;
             }

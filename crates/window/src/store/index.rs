@@ -1,7 +1,6 @@
 //! The index from keys to nodes: open addressing with one word a slot, so that a lookup touches one cache line.
 //!
-//! A slot's home is given by the top bits of its tag, so the table grows and is purged from its own words in one sequential
-//! pass. Tags are only half of a key: the caller confirms a match with the node itself.
+//! A slot's home is given by the top bits of its tag, so the table grows and is swept from its own words, in their order. Tags are only half of a key: the caller confirms a match with the node itself.
 
 use super::node::NodeId;
 use std::hint::black_box;
@@ -24,12 +23,16 @@ pub(super) enum Found {
     Free(usize),
 }
 
-/// Keys (by tag) and nodes. Never more than three quarters full.
+/// Keys (by tag) and nodes, some of which are gone. Never more than three quarters full.
 #[derive(Debug)]
 pub(super) struct Index {
     slots: Vec<Slot>,
     shift: u32,
     used: usize,
+    /// Nodes that are gone and still have a slot.
+    stale: usize,
+    /// Where the next sweep goes on.
+    swept: usize,
 }
 
 #[inline]
@@ -39,7 +42,7 @@ fn tag(key: u64) -> u32 {
 
 impl Index {
     pub(super) fn new() -> Index {
-        Index { slots: vec![EMPTY; 1 << 10], shift: 22, used: 0 }
+        Index { slots: vec![EMPTY; 1 << 10], shift: 22, used: 0, stale: 0, swept: 0 }
     }
 
     #[inline]
@@ -81,6 +84,45 @@ impl Index {
         }
     }
 
+    /// So many nodes are gone: their slots wait for [`Index::sweep`].
+    pub(super) fn gone(&mut self, nodes: usize) {
+        self.stale += nodes;
+    }
+
+    /// Looks at so many slots and a few, and frees those of nodes that are not `alive`. Done a little at a time, because all
+    /// at once takes longer than a window has.
+    #[inline]
+    pub(super) fn sweep(&mut self, slots: usize, alive: impl Fn(NodeId) -> bool) {
+        if self.stale > 0 {
+            self.sweep_some(slots, alive);
+        }
+    }
+
+    fn sweep_some(&mut self, slots: usize, alive: impl Fn(NodeId) -> bool) {
+        let mask = self.slots.len() - 1;
+        while self.slots[self.swept & mask].id.is_some() {
+            self.swept += 1;
+        }
+        // From behind a free slot on, every slot is emptied and, if its node lives, placed again: all between its home
+        // and here have been placed already, so it lands here or before. Up to the next free slot, where nobody's way leads on.
+        let mut left = slots.min(mask);
+        loop {
+            self.swept = (self.swept + 1) & mask;
+            left = left.saturating_sub(1);
+            let slot = std::mem::replace(&mut self.slots[self.swept], EMPTY);
+            if !slot.id.is_some() {
+                if left == 0 {
+                    return;
+                }
+            } else if alive(slot.id) {
+                self.place(slot);
+            } else {
+                self.used -= 1;
+                self.stale = self.stale.saturating_sub(1);
+            }
+        }
+    }
+
     #[cold]
     fn grow(&mut self) {
         let slots = vec![EMPTY; self.slots.len() * 2];
@@ -96,26 +138,6 @@ impl Index {
             at += 1;
         }
         self.slots[at & mask] = slot;
-    }
-
-    /// Forgets the nodes that are not `alive`.
-    pub(super) fn purge(&mut self, alive: impl Fn(NodeId) -> bool) {
-        let mask = self.slots.len() - 1;
-        // From behind a free slot on, every slot is emptied and, if its node lives, placed again: all between its home
-        // and here have been placed already, so it lands here or before.
-        let start = self.slots.iter().position(|slot| !slot.id.is_some()).expect("never more than three quarters full");
-        for step in 1..=mask {
-            let at = (start + step) & mask;
-            let slot = std::mem::replace(&mut self.slots[at], EMPTY);
-            if !slot.id.is_some() {
-                continue;
-            }
-            if alive(slot.id) {
-                self.place(slot);
-            } else {
-                self.used -= 1;
-            }
-        }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -138,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn it_behaves_as_a_map_through_growth_and_purges() {
+    fn it_behaves_as_a_map_through_growth_and_sweeps() {
         let (mut index, mut map) = (Index::new(), BTreeMap::new());
         let mut keys: Vec<u64> = Vec::new();
         for step in 0..20_000u64 {
@@ -150,12 +172,18 @@ mod tests {
                 Found::Free(at) => index.fill(at, key, id),
             }
             map.insert(key, id);
+            // What is gone is gone at once, whether its slot has been swept or not.
             if step % 3000 == 2999 {
-                index.purge(|id| id.0 % 7 != 3);
+                let before = map.len();
                 map.retain(|_, id| id.0 % 7 != 3);
+                index.gone(before - map.len());
             }
+            let floor = (step + 1) / 3000 * 3000;
+            index.sweep(step as usize % 5, |id| id.0 as u64 >= floor || id.0 % 7 != 3);
         }
-        assert_eq!(index.used, map.len());
+        let floor = 20_000 / 3000 * 3000;
+        index.sweep(1 << 20, |id| id.0 as u64 >= floor || id.0 % 7 != 3);
+        assert_eq!((index.used, index.stale), (map.len(), 0));
         for (step, key) in keys.iter().enumerate() {
             let found = index.find(*key, |id| keys[id.0 as usize] == *key);
             match map.get(key) {

@@ -1,16 +1,19 @@
 //! The memory for spans: an index from (trace, span) to nodes that are linked to their parents and children.
 //!
-//! It never decides what a span means and never forgets by itself: [`Store::turn`] is called when [`Store::full`] says so.
+//! It never decides what a span means and never forgets by itself: [`Store::forget`] is called when [`Store::full`] says so, or
+//! for what is older than its time.
 
 mod index;
 mod node;
 mod pool;
 
 pub(crate) use node::{Node, NodeId, Order, State};
+pub(crate) use pool::Number;
 
 use index::{Found, Index};
 use model::{Span, SpanFlags, SpanId, SpanKind, TraceId};
 use pool::Pool;
+use std::collections::VecDeque;
 use std::hint::black_box;
 
 const TWIN_SALT: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -40,15 +43,35 @@ pub(crate) struct Store {
     index: Index,
     calls: Pool,
     inner: Pool,
+    /// What is to be kept until when: the oldest first.
+    marks: VecDeque<Mark>,
+}
+
+/// How far the pools had come, and until when what was there by then is to be kept, Unix nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    until_ns: u64,
+    calls: Number,
+    inner: Number,
+}
+
+impl Mark {
+    /// Up to where it had come with this kind.
+    pub(crate) fn of(&self, kind: Kind) -> Number {
+        match kind {
+            Kind::Inner => self.inner,
+            Kind::Calls => self.calls,
+        }
+    }
 }
 
 impl Store {
     pub(crate) fn new(budget_bytes: usize) -> Store {
-        // When the index has just grown, three eighths of its slots are in use.
-        let each = std::mem::size_of::<Node>() + Index::SLOT_BYTES * 8 / 3;
-        let generation = budget_bytes / each / 2;
-        let (calls, inner) = (generation / 8 * 7, generation / 8);
-        Store { index: Index::new(), calls: Pool::new(0, calls), inner: Pool::new(1, inner) }
+        // When the index has just grown, five sixteenths of its slots are in use.
+        let each = std::mem::size_of::<Node>() + Index::SLOT_BYTES * 16 / 5;
+        let (calls, inner) = (budget_bytes / each / 8 * 7, budget_bytes / each / 8);
+        let (calls, inner) = (Pool::new(0, calls), Pool::new(1, inner));
+        Store { index: Index::new(), calls, inner, marks: VecDeque::new() }
     }
 
     #[inline]
@@ -171,7 +194,7 @@ impl Store {
 
     #[inline]
     fn find(&self, key: u64) -> Found {
-        self.index.find(key, |id| self.get(id).is_some_and(|node| node.key == key))
+        self.index.find(key, |id| self.get(id).is_some_and(|node| node.rest == key as u32))
     }
 
     #[inline]
@@ -201,7 +224,7 @@ impl Store {
             let trace = trace_mix(span.trace);
             let ids = (self.index.warm(key(trace, span.id)), self.index.warm(key(trace, span.parent)));
             for id in [ids.0, ids.1].into_iter().flatten() {
-                black_box(self.get(id).map_or(0, |node| node.key));
+                black_box(self.get(id).map_or(0, |node| node.rest));
             }
         }
     }
@@ -212,11 +235,11 @@ impl Store {
     pub(crate) fn warm_relatives(&self, ids: &[NodeId]) {
         let relatives = |id: &NodeId| self.get(*id).map(|node| [node.pair, node.parent]);
         for next in ids.iter().filter_map(relatives).flatten().filter(|next| next.is_some()) {
-            black_box(self.get(next).map_or(0, |node| node.key ^ node.end_ns));
+            black_box(self.get(next).map_or(0, |node| node.window ^ node.end_ns));
         }
         let above = |id: &NodeId| self.get(self.get(*id)?.parent);
         for above in ids.iter().filter_map(above).filter(|above| above.parent.is_some()) {
-            black_box(self.get(above.parent).map_or(0, |node| node.key ^ node.operation.0));
+            black_box(self.get(above.parent).map_or(0, |node| node.window ^ node.operation.0));
         }
     }
 
@@ -232,31 +255,58 @@ impl Store {
         }
     }
 
-    /// The nodes that [`Store::turn`] would forget; those not yet counted must be counted first.
-    pub(crate) fn old(&self, kind: Kind) -> impl Iterator<Item = (NodeId, &Node)> {
-        match kind {
-            Kind::Inner => self.inner.old(),
-            Kind::Calls => self.calls.old(),
+    /// What came since the last mark, and was there by `at_ns`, is to be kept for `keep_ns` from then on, nanoseconds.
+    pub(crate) fn mark(&mut self, at_ns: u64, keep_ns: u64) {
+        let until_ns = at_ns.saturating_add(keep_ns);
+        let mark = Mark { until_ns, calls: self.calls.next(), inner: self.inner.next() };
+        match self.marks.back_mut() {
+            Some(last) if (last.calls, last.inner) == (mark.calls, mark.inner) => {}
+            _ => self.marks.push_back(mark),
         }
     }
 
-    /// A new generation begins; the nodes of the old one are forgotten. Says how many those were.
-    pub(crate) fn turn(&mut self, kind: Kind) -> usize {
-        let pool = match kind {
-            Kind::Inner => &mut self.inner,
-            Kind::Calls => &mut self.calls,
-        };
-        let gone = pool.old_len();
-        pool.turn();
-        if gone > 0 {
-            self.purge();
+    /// The mark before which nothing is to be kept any more at `now_ns`; each is given once.
+    pub(crate) fn outlived(&mut self, now_ns: u64) -> Option<Mark> {
+        let mut last = None;
+        while self.marks.front().is_some_and(|mark| mark.until_ns <= now_ns) {
+            last = self.marks.pop_front();
         }
+        last
+    }
+
+    /// The oldest of a kind, a few thousand.
+    pub(crate) fn oldest(&self, kind: Kind) -> Number {
+        self.pool_of(kind).behind_oldest()
+    }
+
+    /// The nodes of a kind before `until`; those not yet counted must be counted before they are forgotten.
+    pub(crate) fn until(&self, kind: Kind, until: Number) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.pool_of(kind).until(until)
+    }
+
+    /// Forgets these. Says how many they were.
+    pub(crate) fn forget(&mut self, kind: Kind, until: Number) -> usize {
+        let gone = match kind {
+            Kind::Inner => self.inner.forget(until),
+            Kind::Calls => self.calls.forget(until),
+        };
+        self.index.gone(gone);
         gone
     }
 
-    fn purge(&mut self) {
+    fn pool_of(&self, kind: Kind) -> &Pool {
+        match kind {
+            Kind::Inner => &self.inner,
+            Kind::Calls => &self.calls,
+        }
+    }
+
+    /// Frees slots of what was forgotten: eight for each span that is about to come, so that the index grows for what is
+    /// remembered and, by an eighth at most, for what is not.
+    pub(crate) fn sweep(&mut self, spans: usize) {
         let (calls, inner) = (&self.calls, &self.inner);
-        self.index.purge(|id| if id.0 >> 31 == 0 { calls.alive(id) } else { inner.alive(id) });
+        let alive = |id: NodeId| if id.0 >> 31 == 0 { calls.alive(id) } else { inner.alive(id) };
+        self.index.sweep(spans * 8, alive);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -60,8 +60,6 @@ impl State {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Node {
-    /// The key under which the index knows it.
-    pub(crate) key: u64,
     /// The number of the window in which it counts; [`Node::UNSEEN`] for a place.
     pub(crate) window: u64,
     pub(crate) parent: NodeId,
@@ -70,6 +68,9 @@ pub(crate) struct Node {
     pub(crate) sibling: NodeId,
     /// The first child that may be the other half of this call.
     pub(crate) pair: NodeId,
+    /// What the index does not know of its key: the lower half.
+    pub(crate) rest: u32,
+    pub(crate) weight: Weight,
     pub(crate) service: NameId,
     pub(crate) kind: SpanKind,
     pub(crate) outcome: u8,
@@ -83,7 +84,6 @@ pub(crate) struct Node {
     pub(crate) operation: NameId,
     pub(crate) peer: NameId,
     trace: [u64; 2],
-    pub(crate) weight: Weight,
     pub(crate) timeout_ms: u32,
     /// The place of its service row in its window, while that is open.
     pub(crate) row: u32,
@@ -103,7 +103,7 @@ impl Node {
     pub(crate) const NO_ROW: u32 = u32::MAX;
 
     const PLACE: Node = Node {
-        key: 0,
+        rest: 0,
         trace: [0; 2],
         start_ns: 0,
         end_ns: 0,
@@ -132,7 +132,7 @@ impl Node {
     /// A place for a span that has not been read.
     #[inline]
     pub(crate) fn place(key: u64) -> Node {
-        Node { key, ..Node::PLACE }
+        Node { rest: key as u32, ..Node::PLACE }
     }
 
     /// Writes the span's facts over a place; its links stay.
