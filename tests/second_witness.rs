@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use support::{Running, collector, eventually, free_port, stopbank, succeed, summary};
+use support::{Running, collector, eventually, free_port, lines, stopbank, succeed, summary};
 use telemetry::emit::{ResourceSpans, SpanOut, StatusCode, Value, otlp_proto};
 use telemetry::{Encoding, Facts, Measured, MetricsReader, Reader, ReaderConfig};
 
@@ -84,6 +84,18 @@ fn a_real_spanmetrics_counts_what_the_traces_say_in_both_temporalities_and_encod
         .map(|row: WitnessRow| row.calls)
         .sum();
     assert_eq!(heard, 2 * TRACES, "what servers counted is in the journal, once");
+
+    let examine = ["doctor", "--from-beginning", "--topic", &traces, "--metrics", &cumulative, "--format", "json"];
+    let output = succeed(stopbank(&examine).env("STOPBANK_BROKERS", brokers));
+    let report = lines(&output.stdout).pop().unwrap();
+    let answer = report["answers"].as_array().unwrap().iter().find(|answer| answer["question"] == "metrics");
+    let told = answer.unwrap_or_else(|| panic!("metrics were read: {report}"));
+    assert_eq!(
+        (&told["grade"], &told["figures"]["compared"]),
+        (&"C".into(), &0.0.into()),
+        "some seconds are too little"
+    );
+    assert_eq!(report["census"]["spans"], 3 * TRACES, "records of metrics are not taken for spans");
 }
 
 /// Each trace: a request to the shop, its call, and the stock's part, of which some fail.

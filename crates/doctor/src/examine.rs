@@ -3,6 +3,7 @@
 use crate::anatomy;
 use crate::report::Report;
 use crate::seen::{ExporterSeen, PartitionSeen, Seen};
+use crate::witnessed::Witnessed;
 use model::{NameId, Span, SpanFlags};
 use telemetry::{Encoding, Facts, Poison, Reader, ReaderConfig};
 use trace::Sample;
@@ -49,6 +50,7 @@ pub struct Examination {
     reader: Reader,
     facts: Facts,
     lane: Lane,
+    witnessed: Witnessed,
     sample: Sample,
     seen: Seen,
     live: bool,
@@ -61,6 +63,7 @@ impl Examination {
             reader: Reader::new(config.reader.clone()),
             facts: Facts::default(),
             lane: lane(&config),
+            witnessed: Witnessed::new(config.reader.clone()),
             sample: Sample::new(config.spans_max),
             seen: Seen::default(),
             live: false,
@@ -103,6 +106,17 @@ impl Examination {
         Ok(read)
     }
 
+    /// Takes one record of OTLP metrics. Of captures: all of them before the spans that they tell of.
+    ///
+    /// # Errors
+    /// The record is poison: that is counted, and is part of the report.
+    pub fn metrics(&mut self, encoding: Encoding, payload: &[u8]) -> Result<usize, Poison> {
+        let measured = self.witnessed.read(encoding, payload).inspect_err(|_| self.seen.measured_poison += 1)?;
+        self.seen.measured += measured.tally.points;
+        measured.names.iter().for_each(|named| self.seen.texts.learn(named));
+        Ok(measured.rows.len())
+    }
+
     /// What follows has nothing to do with what was before: another file, perhaps of another day.
     pub fn next_file(&mut self) {
         let closed = self.lane.drain();
@@ -110,6 +124,10 @@ impl Examination {
         let counters = self.lane.counters();
         self.seen.windows.duplicates += counters.duplicates;
         self.seen.windows.future += self.lane.future();
+        for (service, counted) in self.witnessed.end() {
+            let known = self.seen.counted.entry(service).or_default();
+            *known = counted.or(*known);
+        }
         self.lane = lane(&self.config);
     }
 
@@ -124,6 +142,7 @@ impl Examination {
 
     fn closed(&mut self, windows: &[model::Window]) {
         for window in windows {
+            self.witnessed.pass(window);
             self.seen.windows.windows += 1;
             self.seen.windows.late += window.late;
             self.seen.windows.retries += window.edges.iter().map(|row| row.retries.0).sum::<u64>() / 1024;

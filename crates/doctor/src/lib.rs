@@ -1,7 +1,7 @@
 //! What can be seen in a fleet's telemetry, what cannot, and what mends it.
 //!
 //! An [`Examination`] reads records as the pipeline does (the same reader, the same windows), counts what they say and keeps a
-//! bounded sample of whole traces. [`Examination::report`] asks a dozen questions of it, one file each under `question`, gives
+//! bounded sample of whole traces. [`Examination::report`] asks a dozen questions of it (and one more where there are metrics), one file each under `question`, gives
 //! each a [`Grade`], and derives which findings are therefore impossible or weak and which setting mends it. No clock, no
 //! IO: where the records come from is the caller's business.
 
@@ -17,6 +17,7 @@ mod report;
 mod schema;
 mod seen;
 mod text;
+mod witnessed;
 
 pub use ability::{Ability, Findable, State};
 pub use examine::{Examination, ExaminationConfig, Source};

@@ -91,6 +91,10 @@ pub struct ServiceReport {
     pub unanswered_share: f64,
     /// Spans of a sampler that prefers some outcomes, 0..1.
     pub biased_share: f64,
+    /// Calls that its spans show, of those that it counted itself (1 for all of them); `None` without metrics.
+    pub counted_share: Option<f64>,
+    /// What its spans show of what it counted itself.
+    pub counted: Option<String>,
     /// Too quiet to be judged within a minute.
     pub cold: bool,
 }

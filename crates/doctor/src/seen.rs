@@ -5,6 +5,7 @@ use crate::delays::Delays;
 use model::{NameId, Span, SpanFlags, SpanKind, Weight};
 use std::collections::{BTreeMap, BTreeSet};
 use telemetry::{Encoding, Oddities};
+use witness::{Known, Tally};
 
 /// Names that are remembered with their texts.
 const TEXTS_MAX: usize = 100_000;
@@ -40,6 +41,32 @@ pub(crate) struct Seen {
     /// One trace in so many was looked at as a whole.
     pub(crate) one_in: u64,
     pub(crate) anatomy: Anatomy,
+    /// Data points of metrics, and records of them that could not be read.
+    pub(crate) measured: u64,
+    pub(crate) measured_poison: u64,
+    /// What services counted themselves, as far as it could be compared.
+    pub(crate) counted: BTreeMap<NameId, Option<CountedSeen>>,
+}
+
+/// Half a minute of a service: by its spans, and as it counted itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CountedSeen {
+    pub(crate) seen: Tally,
+    pub(crate) said: Tally,
+    /// What follows; nothing where not all of its instances count.
+    pub(crate) known: Option<Known>,
+}
+
+impl CountedSeen {
+    /// Calls that spans show, of those counted.
+    pub(crate) fn calls_share(&self) -> f64 {
+        self.seen.calls.calls() / self.said.calls.calls().max(1.0)
+    }
+
+    /// The same of calls that failed, if any did.
+    pub(crate) fn failures_share(&self) -> Option<f64> {
+        (self.said.failed.calls() >= 1.0).then(|| self.seen.failed.calls() / self.said.failed.calls())
+    }
 }
 
 /// A partition of a topic, or a file.

@@ -34,7 +34,7 @@ pub(crate) fn feed(replay: &mut Replay, files: &[PathBuf], each: &mut dyn FnMut(
 }
 
 /// Is the first record of the file one of metrics? What cannot be read is told when it is fed.
-fn begins_with_metrics(path: &Path) -> bool {
+pub(crate) fn begins_with_metrics(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
     let mut record = Vec::new();
     let first = capture::open(file).and_then(|mut capture| capture.next_record(&mut record));

@@ -1,8 +1,8 @@
 //! How well is each service seen?
 
-use super::{Answer, Question, few, percent, share};
+use super::{Answer, Question, few, judged, percent, share};
 use crate::anatomy::{BREAK_S, Limbs};
-use crate::seen::{Seen, ServiceSeen};
+use crate::seen::{CountedSeen, Seen, ServiceSeen};
 use crate::{Grade, ServiceReport};
 use model::NameId;
 
@@ -60,6 +60,7 @@ pub(crate) fn of_service(seen: &Seen, id: NameId) -> ServiceReport {
         ),
     ];
     let worst = parts.into_iter().max_by_key(|part| part.0).unwrap_or_default();
+    let counted = seen.counted.get(&id).and_then(Option::as_ref);
     let minutes = seen.seconds_seen(BREAK_S).max(1) as f64 / 60.0;
     ServiceReport {
         service: seen.texts.of(id).to_owned(),
@@ -74,6 +75,8 @@ pub(crate) fn of_service(seen: &Seen, id: NameId) -> ServiceReport {
         orphans_share: orphans,
         unanswered_share: unanswered,
         biased_share: biased,
+        counted_share: counted.map(CountedSeen::calls_share),
+        counted: counted.map(|counted| judged(counted).1),
         cold: one.spans as f64 / minutes < COLD_PER_MIN,
     }
 }

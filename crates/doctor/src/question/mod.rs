@@ -6,6 +6,7 @@ mod coverage;
 mod duplicates;
 mod encodings;
 mod lateness;
+mod metrics;
 mod names;
 mod orphans;
 mod pairing;
@@ -14,6 +15,7 @@ mod topics;
 mod versions;
 
 pub(crate) use coverage::of_service;
+pub(crate) use metrics::judged;
 
 use crate::seen::Seen;
 use crate::{Grade, Remedy};
@@ -35,6 +37,8 @@ pub enum Question {
     Orphans,
     /// What does a span stand for?
     Sampling,
+    /// Do the spans show what services count themselves? Asked where there are metrics.
+    Metrics,
     /// Does it come in time?
     Lateness,
     /// Do the hosts' clocks agree?
@@ -53,12 +57,13 @@ pub enum Question {
 
 impl Question {
     /// All of them.
-    pub const ALL: [Question; 12] = [
+    pub const ALL: [Question; 13] = [
         Question::Topics,
         Question::Encodings,
         Question::Pairing,
         Question::Orphans,
         Question::Sampling,
+        Question::Metrics,
         Question::Lateness,
         Question::Clocks,
         Question::Duplicates,
@@ -76,6 +81,7 @@ impl Question {
             Question::Pairing => "pairing",
             Question::Orphans => "orphans",
             Question::Sampling => "sampling",
+            Question::Metrics => "metrics",
             Question::Lateness => "lateness",
             Question::Clocks => "clocks",
             Question::Duplicates => "duplicates",
@@ -145,6 +151,7 @@ pub(crate) fn ask(seen: &Seen, live: bool) -> Vec<Answer> {
         versions::ask(seen),
         coverage::ask(seen),
     ];
+    answers.extend(metrics::ask(seen));
     answers.sort_by_key(|answer| (std::cmp::Reverse(answer.grade), answer.question));
     answers
 }

@@ -97,7 +97,7 @@ fn read_from(ratio: Ratio, traces: u64) -> String {
 }
 
 /// The one remedy for all samplers that choose by outcome.
-fn branch() -> Remedy {
+pub(super) fn branch() -> Remedy {
     Remedy::collector(
         "Branch off before the sampler: stopbank reads every span and stores none, the sampler goes on for the tracing backend.",
         Some(remedy::BRANCH),

@@ -19,6 +19,10 @@ pub(crate) struct Doctor {
     /// Instead of the configuration's topics; may be given more than once.
     #[arg(long = "topic", value_name = "TOPIC")]
     pub(crate) topics: Vec<String>,
+    /// OTLP metrics beside the spans, of which is said where the spans agree with them: captures where captures are examined,
+    /// else topics, instead of the configuration's; may be given more than once.
+    #[arg(long, value_name = "FILE|TOPIC")]
+    pub(crate) metrics: Vec<String>,
     /// How long topics are listened to.
     #[arg(long = "for", value_name = "DURATION", default_value = "60s")]
     pub(crate) duration: Length,

@@ -7,7 +7,8 @@ use crate::exit::Failure;
 use crate::print::{self, Format};
 use crate::{capture, wiring};
 use doctor::{Examination, ExaminationConfig, Grade, Report, Source as From};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use telemetry::Encoding;
 
 /// The report must come to an end also on a machine with little memory.
 const WINDOW_BYTES: usize = 128 << 20;
@@ -20,6 +21,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
     }
     if !arguments.topics.is_empty() {
         config.telemetry.traces_topics.clone_from(&arguments.topics);
+    }
+    if !arguments.metrics.is_empty() {
+        config.telemetry.metrics_topics.clone_from(&arguments.metrics);
     }
     let examination = Examination::new(ExaminationConfig {
         reader: wiring::reader(&config),
@@ -38,7 +42,12 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
 }
 
 fn files(mut examination: Examination, arguments: &Arguments) -> Result<Report, Failure> {
-    for path in &arguments.files {
+    let (metrics, traces): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        arguments.files.iter().partition(|path| capture::begins_with_metrics(path));
+    for path in arguments.metrics.iter().map(Path::new).chain(metrics.into_iter().map(PathBuf::as_path)) {
+        capture::records(path, &mut |encoding, record| drop(examination.metrics(encoding, record)))?;
+    }
+    for path in traces {
         let name = file_name(path);
         let from = From { topic: &name, partition: 0, arrival_ms: None };
         // What cannot be read is part of the diagnosis.
@@ -54,11 +63,18 @@ fn files(mut examination: Examination, arguments: &Arguments) -> Result<Report, 
 
 fn topics(mut examination: Examination, arguments: &Arguments, config: &Config) -> Result<Report, Failure> {
     let listening = Listening { duration: arguments.duration.duration(), from_beginning: arguments.from_beginning };
-    let source = topics::connect(config, &listening)?;
-    for one in source.partitions() {
+    let metrics = &config.telemetry.metrics_topics;
+    let mut all = config.clone();
+    all.telemetry.traces_topics.extend_from_slice(metrics);
+    let source = topics::connect(&all, &listening)?;
+    for one in source.partitions().into_iter().filter(|one| !metrics.contains(&one.partition.topic)) {
         examination.expect(&one.partition.topic, one.partition.partition);
     }
     topics::listen(source, &listening, &mut |record| {
+        if metrics.iter().any(|topic| topic == record.topic) {
+            drop(examination.metrics(Encoding::Auto, record.payload));
+            return 0;
+        }
         let arrival_ms = record.timestamp_ms.and_then(|ms| u64::try_from(ms).ok());
         let from = From { topic: record.topic, partition: record.partition, arrival_ms };
         examination.record(from, config.telemetry.encoding, record.payload).unwrap_or(0)
