@@ -1,11 +1,16 @@
 //! Promise: metrics are read exactly as the producer counted them. A real Collector's `spanmetrics` counts the same spans that
-//! are read as traces; both give the same numbers, and the running program journals what it heard.
+//! are read as traces; both give the same numbers, and the running program journals what it heard. What services and edges
+//! counted is what is shown, whatever their spans say.
 
 mod support;
 
 use kafka::testing::{Broker, real_broker};
 use kafka::{Edge, Tail, TailConfig};
-use model::{Failure, NameId, Outcome, Side, SpanId, SpanKind, TraceId, WitnessRow};
+use lab::lens::{Counter, Glass};
+use lab::{Lens, World, WorldConfig, builtin};
+use model::{CountedBy, Failure, NameId, Outcome, Side, SpanId, SpanKind, TraceId, WitnessRow};
+use runtime::{Replay, ReplayConfig};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
@@ -96,6 +101,63 @@ fn a_real_spanmetrics_counts_what_the_traces_say_in_both_temporalities_and_encod
         "some seconds are too little"
     );
     assert_eq!(report["census"]["spans"], 3 * TRACES, "records of metrics are not taken for spans");
+}
+
+#[test]
+fn a_capture_of_metrics_tells_the_rates_of_services_and_edges_of_which_a_tenth_of_the_spans_came() {
+    const START_NS: u64 = 1_750_000_000_000_000_000;
+    const SECOND_NS: u64 = 1_000_000_000;
+    let shop = builtin("shop").unwrap().scaled(0.3).with_first_fault_at(1e6);
+    let mut world = World::new(shop.clone(), WorldConfig { seed: 3, start_unix_ns: START_NS, obey: false });
+    let (mut glass, mut counter) = (Glass::unmarked(Lens::Head, 3, &shop), Counter::new(10));
+    let (mut metrics, mut traces) = (Vec::new(), Vec::new());
+    for now_ns in (1..=80 * 4).map(|step| step * SECOND_NS / 4) {
+        world.run_until(now_ns);
+        for export in world.take_exports() {
+            glass.take(&export);
+            counter.take(&export);
+        }
+        metrics.extend(counter.due(START_NS + now_ns));
+        while let Some(batch) = glass.due(START_NS + now_ns) {
+            let mut bytes = Vec::new();
+            batch.encode_into(Encoding::OtlpProto, &mut bytes);
+            traces.push(bytes);
+        }
+        if now_ns.is_multiple_of(10 * SECOND_NS) {
+            metrics.push(service_graph(START_NS + now_ns - 10 * SECOND_NS, START_NS + now_ns));
+        }
+    }
+    let mut replay = Replay::new(ReplayConfig::default());
+    for record in metrics.iter().chain(&traces) {
+        replay.record(Encoding::Auto, record, &mut |_| {}).expect("good telemetry");
+    }
+    replay.finish(&mut |_| {});
+    assert!(replay.counts().measured > 200 && replay.counts().poison == 0, "{:?}", replay.counts());
+
+    let view = replay.engine().view();
+    let gateway = view.services.iter().find(|service| service.name == "gateway").unwrap();
+    // 300 requests a second come to the shop, here 0.3 times as many.
+    assert!((gateway.rate_rps / 90.0 - 1.0).abs() < 0.1, "{gateway:?}");
+    assert_eq!(gateway.counted_by, CountedBy::Metrics);
+    assert!(gateway.witness.as_ref().is_some_and(|told| told.contains("of the calls have spans")), "{gateway:?}");
+    let edge = |callee: &str| view.edges.iter().find(|edge| edge.caller == "gateway" && edge.callee == callee).unwrap();
+    let (search, inventory) = (edge("search"), edge("inventory"));
+    assert_eq!((search.rate_rps, search.errors.value, search.counted_by), (50.0, 0.1, CountedBy::Metrics));
+    assert_eq!(inventory.counted_by, CountedBy::Spans, "nobody counts this edge");
+}
+
+/// What a service graph says of an edge: 500 calls in the interval, 50 of which failed.
+fn service_graph(start_ns: u64, end_ns: u64) -> Vec<u8> {
+    let metric = |name: &str, calls: u64| {
+        let label = |key: &str, text: &str| json!({"key": key, "value": {"stringValue": text}});
+        json!({"name": name, "sum": {"aggregationTemporality": 1, "isMonotonic": true, "dataPoints": [{
+            "attributes": [label("client", "gateway"), label("server", "search")],
+            "startTimeUnixNano": start_ns.to_string(), "timeUnixNano": end_ns.to_string(), "asInt": calls.to_string()
+        }]}})
+    };
+    let metrics =
+        [metric("traces_service_graph_request_total", 500), metric("traces_service_graph_request_failed_total", 50)];
+    json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": metrics}]}]}).to_string().into_bytes()
 }
 
 /// Each trace: a request to the shop, its call, and the stock's part, of which some fail.
