@@ -85,7 +85,9 @@ impl Watermarks {
             found.catch_up(low_ns);
         }
         let admit = found.observe(exporter, end_ns, arrival_ms, &config);
-        if let Some(before_ms) = found.judge(grace, config.width_ns) {
+        if found.is_due()
+            && let Some(before_ms) = found.judge(grace, config.width_ns)
+        {
             let grace_ms = found.grace_ms();
             self.changes.push(GraceChange { partition, before_ms, grace_ms });
         }

@@ -168,11 +168,15 @@ impl Partition {
         })
     }
 
-    /// Judges the grace anew where enough event time has passed. Gives the grace before if it changed.
+    /// Has enough event time passed to judge the grace anew?
+    #[inline]
+    pub(super) fn is_due(&self) -> bool {
+        self.newest_ns >= self.judged_ns.saturating_add(JUDGE_NS)
+    }
+
+    /// Judges the grace anew. Gives the grace before if it changed.
+    #[cold]
     pub(super) fn judge(&mut self, grace: Grace, width_ns: u64) -> Option<u32> {
-        if self.newest_ns < self.judged_ns.saturating_add(JUDGE_NS) {
-            return None;
-        }
         self.judged_ns = self.newest_ns;
         let passed_ns = self.newest_ns.saturating_sub(self.first_ns);
         let measured_ms = self.measured_ms();
