@@ -24,7 +24,7 @@ pub(crate) struct Mark {
     pub(crate) positions: Positions,
     /// When the record that closed it was polled.
     pub(crate) polled_at: Instant,
-    /// Does nothing come after it?
+    /// Does nothing come any more? Then nothing is waited for either.
     pub(crate) ended: bool,
 }
 

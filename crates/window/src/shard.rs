@@ -169,7 +169,7 @@ impl Shard {
         self.close(watermark_ns / self.config.width_ns, false)
     }
 
-    /// The same where nothing comes after it: the last window waits for no parent any more.
+    /// The same where nothing comes any more: in the last of these windows no span waits for its parent.
     pub fn close_all(&mut self, watermark_ns: u64) -> Vec<Part> {
         let target = watermark_ns / self.config.width_ns;
         self.held.hasten(target.saturating_sub(1));

@@ -165,13 +165,13 @@ impl Intake {
         self.mark_at(low_ns / self.width_ns * self.width_ns, polled_at, false)
     }
 
-    /// The mark that closes everything that was read; `ended` where nothing comes after it.
-    pub(crate) fn last_mark(&mut self, polled_at: Instant, ended: bool) -> Option<Arc<Mark>> {
+    /// The mark that closes everything that was read, as nothing comes any more.
+    pub(crate) fn last_mark(&mut self, polled_at: Instant) -> Option<Arc<Mark>> {
         if self.newest_ns == 0 {
             return None;
         }
         let end_ns = self.watermarks.drain().div_ceil(self.width_ns).saturating_mul(self.width_ns);
-        self.mark_at(end_ns, polled_at, ended)
+        self.mark_at(end_ns, polled_at, true)
     }
 
     fn mark_at(&mut self, closed_ns: u64, polled_at: Instant, ended: bool) -> Option<Arc<Mark>> {

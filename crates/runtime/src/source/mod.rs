@@ -181,7 +181,7 @@ impl SourceThread {
         self.look();
         let mark = match (self.read_again(), self.silent_for_long()) {
             (false, _) => None,
-            (true, true) => self.intake.last_mark(Instant::now(), false),
+            (true, true) => self.intake.last_mark(Instant::now()),
             (true, false) => self.intake.mark(Instant::now()),
         };
         if mark.is_some() || self.intake.splitter.spans() > 0 {
@@ -351,7 +351,7 @@ impl SourceThread {
     fn drain(mut self, drain: Drain) -> Result<(), String> {
         let mark = match drain {
             _ if !self.read_again() => None,
-            Drain::Everything => self.intake.last_mark(Instant::now(), true),
+            Drain::Everything => self.intake.last_mark(Instant::now()),
             _ => self.intake.mark(Instant::now()),
         };
         self.source.pause();
