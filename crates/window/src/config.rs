@@ -14,7 +14,8 @@ pub struct ShardConfig {
     /// What a trace says does not depend on how partitions interleave as long as its spans end within this time.
     pub pair_ttl_ns: u64,
     /// What the shard may hold in memory, bytes: eleven sixteenths for remembered spans (about 140 bytes each), one for those
-    /// that wait for their parents, the rest for open rows. Memory is taken as needed. What is in flight must fit: spans per second of event time × (width + grace).
+    /// that wait for their parents, the rest for open rows. Memory is taken as needed. What is in flight must fit: spans per
+    /// second of event time × (width + grace).
     pub budget_bytes: usize,
     /// Service rows per window; what is lighter folds: first the sub-dimensions, then the operation, then the service.
     pub services_max: usize,

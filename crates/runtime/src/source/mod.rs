@@ -29,8 +29,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use window::PartitionId;
 
-/// So often, a millisecond apart, full shards are looked at again while records go to them one by one.
-const CAREFUL_TRIES: u32 = 20;
+/// So often, a millisecond apart, full shards are looked at again before reading pauses.
+const PATIENT_TRIES: u32 = 100;
 /// How often partitions are looked at for lag and silence.
 const LOOK_EVERY_MS: u64 = 100;
 /// How often it is looked whether telemetry comes faster than it can be read.
@@ -227,10 +227,9 @@ impl SourceThread {
             }
         }
         let mut flow = self.outbox.flush();
-        // One record is soon taken; a pause would throw away all that is fetched ahead, for every few records.
-        let tries = if self.suspects.careful() { CAREFUL_TRIES } else { 0 };
-        for _ in 0..tries {
-            if !matches!(flow, Flow::Full) {
+        // A batch is soon taken; a pause throws away all that was fetched ahead.
+        for _ in 0..PATIENT_TRIES {
+            if !matches!(flow, Flow::Full) || self.source.is_paused() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));

@@ -1,6 +1,7 @@
 //! The index from keys to nodes: open addressing with one word a slot, so that a lookup touches one cache line.
 //!
-//! A slot's home is given by the top bits of its tag, so the table grows and is swept from its own words, in their order. Tags are only half of a key: the caller confirms a match with the node itself.
+//! A slot's home is given by the top bits of its tag, so the table grows and is swept from its own words, in their order. Tags
+//! are only half of a key: the caller confirms a match with the node itself.
 
 use super::node::NodeId;
 use std::hint::black_box;
