@@ -3,7 +3,7 @@
 use crate::Engine;
 
 /// The format. Raised whenever a type that the state holds changes its form.
-const VERSION: u16 = 10;
+const VERSION: u16 = 11;
 const HEAD: usize = 2;
 
 /// Why a snapshot cannot be read.

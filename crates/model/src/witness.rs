@@ -89,7 +89,8 @@ impl WitnessRow {
     /// Memory: another one, [`NameId::of`] `memory`.
     pub const MEMORY: NameId = NameId(0x2e4a_be18_8e05_d506);
 
-    /// What can be compared with spans, without operations and durations, each (who, whom, by whom, interval) once; and of
+    /// What can be compared with spans, without durations, each (who, whom, by whom, interval) once; of what SDKs counted also
+    /// each operation, because there are some that are not traced, health checks above all; and of
     /// each resource in use the mean of those that were measured at once (the processors of a host).
     pub fn gathered(rows: &[WitnessRow]) -> Vec<WitnessRow> {
         let mut used: BTreeMap<(NameId, NameId, u64), (u64, u64)> = BTreeMap::new();
@@ -111,7 +112,8 @@ impl WitnessRow {
         let compared = |row: &&WitnessRow| row.side != Side::Client || row.peer != NameId::NONE;
         for row in rows.iter().filter(|row| row.used_permille.is_none()).filter(compared) {
             let peer = if row.side == Side::Server { NameId::NONE } else { row.peer };
-            let operation = NameId::NONE;
+            let sdk = matches!(row.producer, Producer::Http | Producer::Rpc) && row.side == Side::Server;
+            let operation = if sdk { row.operation } else { NameId::NONE };
             let key = WitnessRow { peer, operation, calls: 0, failed: 0, duration_us: 0, ..row.clone() };
             let sum = sums.entry(key).or_default();
             *sum = (sum.0.saturating_add(row.calls), sum.1.saturating_add(row.failed));
@@ -129,6 +131,7 @@ mod tests {
     fn rows_of_operations_are_added_up_and_processors_averaged() {
         assert_eq!((WitnessRow::CPU, WitnessRow::MEMORY), (NameId::of("cpu"), NameId::of("memory")));
         let row = |operation: &str, calls| WitnessRow {
+            producer: Producer::SpanMetrics,
             service: NameId::of("cart"),
             operation: NameId::of(operation),
             end_ns: 10,
@@ -148,5 +151,11 @@ mod tests {
         let rows = [row("GET /", 3), used(900), row("PUT /", 4), unknown, used(500)];
         let sum = WitnessRow { operation: NameId::NONE, failed: 2, ..row("", 7) };
         assert_eq!(WitnessRow::gathered(&rows), [sum, used(700)]);
+        let sdk = |operation, calls| WitnessRow { producer: Producer::Http, failed: 2, ..row(operation, calls) };
+        let rows = [row("GET /", 3), row("GET /healthz", 1), row("GET /", 4)];
+        let rows = rows.map(|row| WitnessRow { producer: Producer::Http, ..row });
+        let mut found = WitnessRow::gathered(&rows);
+        found.sort_by_key(|row| row.calls);
+        assert_eq!(found, [WitnessRow { failed: 1, ..sdk("GET /healthz", 1) }, sdk("GET /", 7)]);
     }
 }

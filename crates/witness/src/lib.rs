@@ -8,6 +8,7 @@
 
 mod block;
 mod correct;
+mod operations;
 mod sheet;
 mod track;
 mod used;
@@ -54,6 +55,12 @@ impl Witness {
         self.now_s = now_ns / SECOND_NS;
         let heard = self.now_s.saturating_sub(KEPT_S)..=self.now_s + AHEAD_MAX_S;
         self.used.retain(|_, used| !used.is_old(now_ns / SECOND_NS));
+        // Before any is counted: which operations both know does not depend on the order of the rows.
+        for row in rows.iter().filter(|row| row.side == Side::Server) {
+            if let Some(track) = self.tracks.get_mut(&(row.service, NameId::NONE)) {
+                track.meet(row.operation);
+            }
+        }
         for row in rows {
             self.rows += 1;
             let end_s = row.end_ns.div_ceil(SECOND_NS);
@@ -87,7 +94,8 @@ impl Witness {
         }
         let room = self.tracks.len() < SUBJECTS_MAX;
         match self.tracks.get_mut(&subject) {
-            Some(track) => track.hear(row),
+            Some(track) if track.is_traced(row) => track.hear(row),
+            Some(_) => {}
             None if room => self.tracks.entry(subject).or_default().hear(row),
             None => {}
         }
@@ -106,6 +114,11 @@ impl Witness {
     /// Counts the window's spans, judges the blocks that are complete, and gives the window as the metrics know it.
     pub fn correct(&mut self, window: &Window) -> Window {
         self.now_s = window.end_ns / SECOND_NS;
+        for row in &window.services {
+            if let Some(track) = self.tracks.get_mut(&(row.key.service, NameId::NONE)) {
+                track.know(row.key.operation);
+            }
+        }
         for (subject, (seen, spans)) in self.seen(window) {
             if let Some(track) = self.tracks.get_mut(&subject) {
                 track.see(self.now_s, seen, spans);

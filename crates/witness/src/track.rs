@@ -2,8 +2,9 @@
 
 use crate::SECOND_NS;
 use crate::block::{Bias, Block, Failures, Verdict};
+use crate::operations::Operations;
 use crate::sheet::{BLOCK_S, Sheet, block_of};
-use model::{Count, Producer, WitnessRow};
+use model::{Count, NameId, Producer, WitnessRow};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -38,6 +39,7 @@ impl Tally {
 /// A subject's blocks and what came of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Track {
+    operations: Operations,
     /// What was counted in blocks that are not judged yet.
     sheets: BTreeMap<u64, Sheet>,
     /// The end of the last block that was taken, and the longest interval of the metrics, seconds.
@@ -114,6 +116,21 @@ impl Track {
             let said = Tally { calls: part(row.calls), failed: part(row.failed) };
             self.sheets.entry(block_of(at)).or_default().say(at, group(row.producer), said);
         }
+    }
+
+    /// Are the row's calls of a kind that spans show at all?
+    pub(crate) fn is_traced(&self, row: &WitnessRow) -> bool {
+        self.operations.are_with(row.operation)
+    }
+
+    /// Metrics tell of this operation.
+    pub(crate) fn meet(&mut self, operation: NameId) {
+        self.operations.meet(operation);
+    }
+
+    /// Spans show this operation.
+    pub(crate) fn know(&mut self, operation: NameId) {
+        self.operations.know(operation);
     }
 
     /// Counts what spans showed of the second that ends at `now_s`; once for each second.

@@ -169,6 +169,33 @@ fn what_is_in_use_is_a_mean_over_half_a_minute_and_is_forgotten() {
 }
 
 #[test]
+fn what_is_counted_and_never_traced_is_no_sign_of_a_sampler() {
+    let row = |operation: &str, at_s: u64, calls| WitnessRow {
+        service: NameId::of("cart"),
+        operation: NameId::of(operation),
+        start_ns: (START_S + at_s - 10) * SECOND_NS,
+        end_ns: (START_S + at_s) * SECOND_NS,
+        calls,
+        ..WitnessRow::default()
+    };
+    // Thirty calls a second and ten probes; spans show the calls only, under the name that the metrics have, or none.
+    let shares = ["GET /", ""].map(|operation| {
+        let mut witness = Witness::default();
+        for at in 1..200 {
+            let mut window = window(START_S + at, 30, 0);
+            window.services[0].key.operation = NameId::of(operation);
+            witness.correct(&window);
+            if at.is_multiple_of(10) {
+                witness.hear(&[row("GET /", at, 300), row("GET /healthz", at, 100)], (START_S + at) * SECOND_NS);
+            }
+        }
+        let known = cart(&witness);
+        (known.rate_rps, known.share.is_some() || known.bias.is_some())
+    });
+    assert_eq!(shares, [(30.0, false), (40.0, true)]);
+}
+
+#[test]
 fn errors_kept_and_successes_thinned_out_are_biased_and_not_corrected() {
     let errors: Sampler = |_, calls, failed, dice| (dice.kept(calls - failed, 10) + failed, failed);
     let (last, corrected, truth, witness) = play(errors, 300, |_| 180);
