@@ -11,12 +11,16 @@ use std::sync::Arc;
 /// A service whose saturation was observed this recently is saturated now.
 const SATURATED_WITHIN_MS: u64 = 5_000;
 
+/// A service of which nothing was heard for this long is not there any more: it was renamed, or stopped. Rates fade more slowly.
+const GONE_AFTER_MS: u64 = 10_000;
+
 /// Draws what concerns these services and whoever reaches them.
 pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSet<NameId>) -> Picture {
     let mut near = concerned.clone();
     for service in concerned {
         near.extend(graph.dependants_of(*service));
     }
+    near.retain(|service| is_there(graph, *service));
     let end_ms = graph.end_ns() / 1_000_000;
     let mut picture = Picture {
         at_ms: end_ms,
@@ -49,7 +53,10 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
             };
             let mut is_service = rates.calls_rps > 0.0;
             for id in graph.edges_to(*callee) {
-                let Some(edge) = graph.edge(id) else { continue };
+                let Some(edge) = graph.edge(id).filter(|_| names.contains_key(&id.caller) || !id.caller.is_some())
+                else {
+                    continue;
+                };
                 let rates = edge.rates();
                 is_service |= edge.kind == EdgeKind::Call;
                 if id.caller.is_some() {
@@ -75,6 +82,12 @@ pub fn look(graph: &Graph, learner: &Learner, usage: &Usage, concerned: &BTreeSe
     picture
 }
 
+/// Was anything heard of it lately?
+fn is_there(graph: &Graph, service: NameId) -> bool {
+    let gone_ns = graph.end_ns().saturating_sub(GONE_AFTER_MS * 1_000_000);
+    graph.service(service).is_some_and(|service| service.last_ns >= gone_ns)
+}
+
 /// Does its own work take longer than the learned limit?
 fn is_slow(learner: &Learner, service: NameId) -> bool {
     let own = learner.deviation(Subject::Service(service), Signal::Exclusive);
@@ -96,7 +109,7 @@ pub fn coverage(graph: &Graph) -> f64 {
 /// All flows, cohorts together, with the visits to services nearby.
 fn flows(graph: &Graph, usage: &Usage, near: &BTreeSet<NameId>) -> Vec<FlowFacts> {
     let mut offered: BTreeMap<FlowId, f64> = BTreeMap::new();
-    for (key, flow) in graph.flows() {
+    for (key, flow) in graph.flows().filter(|(key, _)| is_there(graph, key.entry)) {
         *offered.entry((key.entry, key.operation, key.criticality)).or_default() += flow.requests_rps();
     }
     let live = usage::now(graph);

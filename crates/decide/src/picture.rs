@@ -3,8 +3,11 @@
 //! Built anew for each window in which something is wrong or in force; never kept.
 
 use model::{Criticality, EdgeKind, Interval, Setting};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Requests enter at a service where so many times as many enter as others send there.
+const CLEARLY: f64 = 1.5;
 
 /// The fleet, as far as a decision needs it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +26,8 @@ pub struct Picture {
     pub edges: Vec<EdgeFacts>,
     /// What admission sheds at the entries now for the sake of each overloaded service.
     pub admission: BTreeMap<String, Setting>,
+    /// Entries of which admission commands the whole now, not single operations.
+    pub whole_entries: BTreeSet<String>,
     /// Flows at the entries.
     pub flows: Vec<FlowFacts>,
 }
@@ -144,11 +149,12 @@ impl Picture {
         mix
     }
 
-    /// Do requests enter the fleet at `service`? Where most are first attempts of other services, what seems to enter is
-    /// what has lost its way in the telemetry, and refusing it would drop work that others have paid for.
+    /// Do requests enter the fleet at `service`? Where as many are first attempts of other services, what seems to enter is
+    /// what has lost its way in the telemetry (a request whose caller's half comes much later is counted as both), and refusing
+    /// it would drop work that others have paid for.
     pub fn is_entry(&self, service: &str) -> bool {
         let inside_rps: f64 = self.edges_into(service).map(|edge| edge.first_attempts_rps).sum();
-        self.entry_mix(service, None).iter().sum::<f64>() >= inside_rps
+        self.entry_mix(service, None).iter().sum::<f64>() >= CLEARLY * inside_rps
     }
 
     /// All requests per second that enter.

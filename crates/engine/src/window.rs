@@ -101,6 +101,7 @@ impl Engine {
         let concerned: BTreeSet<NameId> = subjects.chain(self.ledger.concerned()).map(NameId::of).collect();
         let mut picture = decide::look(&self.graph, &self.learner, &self.usage, &concerned);
         picture.admission = self.ledger.admission();
+        picture.whole_entries = self.ledger.whole_entries();
         for finding in findings.iter().filter(|finding| finding.signature == Signature::Inversion) {
             let about = decide::overloaded(finding);
             if let Some(facts) = picture.services.get_mut(about) {

@@ -100,6 +100,13 @@ impl Edge {
         if self.seconds > 0.0 { self.sums.scaled(1.0 / self.seconds) } else { EdgeRates::default() }
     }
 
+    /// Messages that were sent and that nobody was seen to take, as a share of those sent lately, 0..1: they wait, or their
+    /// consumer's spans are missing. A message counts as a call when it is taken.
+    pub fn untaken_share(&self) -> f64 {
+        let sent = if self.kind == EdgeKind::Messaging { self.client.weight() } else { 0.0 };
+        if sent > 0.0 { (1.0 - self.sums.calls_rps / sent).clamp(0.0, 1.0) } else { 0.0 }
+    }
+
     /// The calls per second of one of its operation pairs.
     pub fn operation_rps(&self, operation: &Operation) -> f64 {
         if self.seconds > 0.0 { operation.weight / self.seconds } else { 0.0 }

@@ -57,6 +57,22 @@ fn chain() -> Graph {
 }
 
 #[test]
+fn messages_that_nobody_is_seen_to_take_are_told() {
+    let sent = |taken, kind| {
+        let mut row = edge("shop", "mail", taken);
+        row.key.kind = kind;
+        row.client = model::SparseHistogram::from_pairs(vec![(2_000, Count::of(50))]);
+        let mut graph = Graph::default();
+        (1..=30).for_each(|at| feed(&mut graph, &window(at, vec![], vec![row.clone()])));
+        graph.view().edges[0].untaken_share
+    };
+    assert!((sent(40, model::EdgeKind::Messaging) - 0.2).abs() < 1e-3);
+    assert!(sent(50, model::EdgeKind::Messaging) < 1e-3);
+    assert_eq!(sent(100, model::EdgeKind::Messaging), 0.0, "each by two consumers");
+    assert_eq!(sent(40, model::EdgeKind::Call), 0.0);
+}
+
+#[test]
 fn a_service_that_is_called_as_an_older_one_was_has_it_as_its_forerunner() {
     let call = |caller: &str, callee: &str, operation: &str, calls| {
         let mut row = edge(caller, callee, calls);

@@ -90,6 +90,7 @@ impl Graph {
             witness: None,
             ahead_ms: edge.ahead_ms,
             behind_ms: edge.behind_ms,
+            untaken_share: edge.untaken_share(),
             operations,
             calls_total: edge.calls_total.0 / 1024,
             failed_total: edge.failed_total.0 / 1024,

@@ -111,6 +111,10 @@ pub struct EdgeView {
     /// A clock of the callee is behind a caller's by at least so much, milliseconds.
     #[serde(default)]
     pub behind_ms: f64,
+    /// Messages that were sent and that nobody was seen to take, as a share of those sent lately, 0..1: they wait, or their
+    /// consumer's spans are missing, and the rate is too low by as much.
+    #[serde(default)]
+    pub untaken_share: f64,
     /// Operations seen on this edge: (caller operation, callee operation, calls per second).
     pub operations: Vec<(String, String, f64)>,
     /// Calls since the start.

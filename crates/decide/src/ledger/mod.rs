@@ -163,6 +163,13 @@ impl Ledger {
         by_about
     }
 
+    /// Entries of which acting admission commands the whole.
+    pub fn whole_entries(&self) -> BTreeSet<String> {
+        let acting = self.leases.iter().filter(|(_, lease)| lease.acts());
+        let whole = acting.filter(|(key, _)| key.1 == model::Knob::Admission && key.0.operation.is_none());
+        whole.map(|(key, _)| key.0.service.clone()).collect()
+    }
+
     /// Services that an acting command changes: nothing is to be learned of them.
     pub fn acted_on(&self) -> BTreeSet<&str> {
         let acting = self.leases.iter().filter(|(_, lease)| lease.acts());

@@ -9,6 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// If at least this share of an entry's requests uses the overloaded service, the whole entry is the target.
 const WHOLE_ENTRY: f64 = 0.9;
+/// It stays the target down to this share: a few requests more or less must not change whom a command addresses.
+const WHOLE_ENTRY_STAYS: f64 = 0.75;
+/// An operation with a smaller share of what an entry is asked is no target: names that hardly ever come again would make a
+/// command each, and none of them would meet a request.
+const OPERATION_MIN: f64 = 0.01;
+/// What telemetry calls the operations past its cap; no guard calls any so.
+const REST: &str = "other";
 
 /// Intents at the entries of the flows that use `about`.
 pub(super) fn intents(
@@ -65,10 +72,10 @@ pub(super) fn by_level(users: &[&FlowFacts], about: &str) -> [f64; LEVELS] {
 pub(super) fn targets(users: &[&FlowFacts], picture: &Picture, setting: Setting) -> BTreeSet<Target> {
     let Setting::Admission { lowest, .. } = setting else { return BTreeSet::new() };
     let touched = |level: Criticality| level <= lowest;
-    let mut entries: BTreeMap<&str, (f64, BTreeSet<&str>)> = BTreeMap::new();
+    let mut entries: BTreeMap<&str, (f64, BTreeMap<&str, f64>)> = BTreeMap::new();
     for flow in users.iter().filter(|flow| touched(flow.criticality) && picture.is_entry(&flow.entry)) {
         let entry = entries.entry(&flow.entry).or_default();
-        entry.1.insert(&flow.operation);
+        *entry.1.entry(&flow.operation).or_default() += flow.offered_rps;
     }
     for flow in users {
         if let Some(entry) = entries.get_mut(flow.entry.as_str()) {
@@ -78,10 +85,12 @@ pub(super) fn targets(users: &[&FlowFacts], picture: &Picture, setting: Setting)
     let mut targets = BTreeSet::new();
     for (entry, (using_rps, operations)) in entries {
         let all_rps: f64 = picture.entry_mix(entry, None).iter().sum();
-        if using_rps >= WHOLE_ENTRY * all_rps {
+        let whole = if picture.whole_entries.contains(entry) { WHOLE_ENTRY_STAYS } else { WHOLE_ENTRY };
+        if using_rps >= whole * all_rps {
             targets.insert(Target::service(entry));
         } else {
-            targets.extend(operations.into_iter().map(|operation| Target::operation(entry, operation)));
+            let named = operations.into_iter().filter(|(name, rps)| *name != REST && *rps >= OPERATION_MIN * all_rps);
+            targets.extend(named.map(|(operation, _)| Target::operation(entry, operation)));
         }
     }
     targets

@@ -1,6 +1,7 @@
 //! A small shop: `front` is the entry, it calls `cart`, `cart` calls `stock`; `search` stands aside.
 
 mod blast;
+mod looking;
 mod orders;
 mod pace;
 mod planning;
@@ -10,7 +11,7 @@ use model::{
     AuditKind, Command, Criticality, EdgeKind, Finding, FindingId, GuardReport, Interval, Knob, Mode, Obeyed, Order,
     OrderKind, Signature,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A storm at `stock`: 100 rps of demand, `capacity` rps of capacity, every call tried `attempts` times.
 fn storm(capacity: f64, attempts: f64) -> Picture {
@@ -63,6 +64,7 @@ fn storm(capacity: f64, attempts: f64) -> Picture {
             edge("cart", "stock", demand * (attempts - 1.0)),
         ],
         admission: BTreeMap::new(),
+        whole_entries: BTreeSet::new(),
         flows: vec![
             flow("buy", Criticality::CriticalPlus, 10.0, 1.0),
             flow("browse", Criticality::Critical, 60.0, 1.0),

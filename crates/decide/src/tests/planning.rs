@@ -66,6 +66,36 @@ fn only_operations_that_use_the_overloaded_service_are_shed() {
     assert_eq!(targets, ["front:browse"], "suggest does not use stock, buy is CRITICAL_PLUS and not needed");
 }
 
+/// Whom admission addresses.
+fn admissions(picture: &Picture) -> Vec<String> {
+    let plan = planned(Signature::Metastable, picture);
+    let admission = plan.intents.iter().filter(|intent| intent.setting.knob() == Knob::Admission);
+    admission.map(|intent| intent.target.to_string()).collect()
+}
+
+#[test]
+fn names_that_hardly_come_again_and_the_nameless_rest_are_no_targets() {
+    let mut picture = storm(50.0, 3.0);
+    picture.flows[2].visits.remove("stock");
+    let browse = picture.flows[1].clone();
+    let named = |name: String, rps| FlowFacts { operation: name, offered_rps: rps, ..browse.clone() };
+    picture.flows.extend((0..40).map(|at| named(format!("browse/{at}"), 0.5)));
+    picture.flows.push(named("other".to_owned(), 30.0));
+    assert_eq!(admissions(&picture), ["front:browse"]);
+}
+
+#[test]
+fn whom_a_command_addresses_does_not_change_with_a_few_requests() {
+    let mut picture = storm(50.0, 3.0);
+    picture.flows[2].visits.remove("stock");
+    picture.flows[2].offered_rps = 12.0;
+    assert_eq!(admissions(&picture), ["front:browse"], "85 % of what enters uses stock");
+    picture.whole_entries.insert("front".to_owned());
+    assert_eq!(admissions(&picture), ["front"], "the whole was addressed while it was more");
+    picture.flows[2].offered_rps = 30.0;
+    assert_eq!(admissions(&picture), ["front:browse"]);
+}
+
 #[test]
 fn nothing_is_planned_without_observed_capacity_or_with_biased_sampling_or_for_an_address() {
     let refused = |change: &dyn Fn(&mut Picture)| {
@@ -137,6 +167,9 @@ fn what_has_lost_its_way_in_the_telemetry_is_no_entry() {
         .map(|intent| intent.target.to_string())
         .collect();
     assert_eq!(entries, ["front"]);
+    // their callers' halves came much later: each request was counted as entering and as a call
+    picture.flows.last_mut().unwrap().offered_rps = 100.0;
+    assert_eq!(admissions(&picture), ["front"]);
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub enum Wrong {
     Rate(EdgeName, f64),
     /// A command that the plain lens does not produce, neither on this target nor on the whole service.
     Command(String),
+    /// A command that was released and came again within seconds.
+    Flaps(String),
     /// A finding while nothing was wrong.
     FalseAlarm(String),
 }
@@ -87,6 +89,7 @@ impl Bar {
                 wrongs.push(Wrong::Command(format!("{target} {}", knob.as_str())));
             }
         }
+        wrongs.extend(sight.flapping().into_iter().map(Wrong::Flaps));
         wrongs.extend(sight.false_alarms.iter().cloned().map(Wrong::FalseAlarm));
         wrongs
     }

@@ -3,6 +3,7 @@
 
 use super::batch::Datum;
 use super::{Batch, Bend, chance_of};
+use model::GuardReport;
 
 /// How often a service is deployed.
 const EVERY_NS: u64 = 60_000_000_000;
@@ -18,23 +19,42 @@ impl Deploys {
     }
 }
 
+/// A deployment of a service: its number, and what the service is called since.
+struct Deployment {
+    number: u64,
+    service: String,
+}
+
+impl Deploys {
+    /// The last deployment of `service` by `at_ns`; `None` before the first.
+    fn last(&self, service: &str, at_ns: u64) -> Option<Deployment> {
+        let drawn = chance_of(self.seed, 0xde, service);
+        let phase_ns = drawn % EVERY_NS;
+        let number = (at_ns.saturating_sub(self.began_ns.unwrap_or(at_ns)) + phase_ns) / EVERY_NS;
+        let renamed = (drawn >> 40).is_multiple_of(4);
+        let service = if renamed { format!("{service}-v{}", number + 1) } else { service.to_owned() };
+        (number > 0).then_some(Deployment { number, service })
+    }
+}
+
 impl Bend for Deploys {
     fn bend(&mut self, mut batch: Batch, out: &mut Vec<Batch>) {
-        let began_ns = *self.began_ns.get_or_insert(batch.at_ns);
-        let service = batch.service().to_owned();
-        let drawn = chance_of(self.seed, 0xde, &service);
-        let phase_ns = drawn % EVERY_NS;
-        let deployment = (batch.at_ns.saturating_sub(began_ns) + phase_ns) / EVERY_NS;
-        if deployment > 0 {
-            let version = format!("{}+{deployment}", batch.resource.text("service.version"));
-            let instance = format!("{}-{deployment}", batch.instance());
+        self.began_ns.get_or_insert(batch.at_ns);
+        if let Some(Deployment { number, service }) = self.last(batch.service(), batch.at_ns) {
+            let version = format!("{}+{number}", batch.resource.text("service.version"));
+            let instance = format!("{}-{number}", batch.instance());
             batch.resource.set("service.version", Datum::Text(version));
             batch.resource.set_text("service.instance.id", instance);
-            if (drawn >> 40).is_multiple_of(4) {
-                batch.resource.set_text("service.name", format!("{service}-v{}", deployment + 1));
-            }
+            batch.resource.set_text("service.name", service);
         }
         out.push(batch);
+    }
+
+    fn rename(&self, report: &mut GuardReport) {
+        if let Some(Deployment { number, service }) = self.last(&report.service, report.at_ms * 1_000_000) {
+            report.instance = format!("{}-{number}", report.instance);
+            report.service = service;
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub use sight::{Seen, Sight};
 pub use table::table;
 
 use crate::{Export, Topology};
+use model::GuardReport;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -145,6 +146,9 @@ trait Bend {
     /// earlier.
     fn bend(&mut self, batch: Batch, out: &mut Vec<Batch>);
 
+    /// What a guard says: it calls its service as the telemetry does (`docs/guard.md`).
+    fn rename(&self, _report: &mut GuardReport) {}
+
     /// Nothing more comes: what was held back is given out.
     fn end(&mut self, _out: &mut Vec<Batch>) {}
 }
@@ -188,6 +192,13 @@ impl Glass {
     pub fn take(&mut self, export: &Export) {
         self.bend.bend(Batch::of(export), &mut self.out);
         self.keep();
+    }
+
+    /// A guard's report as it is behind the lens.
+    pub fn report(&self, report: &GuardReport) -> GuardReport {
+        let mut report = report.clone();
+        self.bend.rename(&mut report);
+        report
     }
 
     /// No more exports come.

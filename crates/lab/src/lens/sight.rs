@@ -1,15 +1,17 @@
 //! What the real pipeline makes of the spans behind one lens.
 
-use super::bar::EdgeName;
+use super::bar::{EdgeName, RATE_ERROR};
 use super::{Glass, Lens};
 use crate::Export;
 use crate::tunnel::{Stopbank, StopbankConfig};
 use engine::Effect;
-use model::{Command, FindingState, GuardReport, Knob, NameId, Target, Window};
+use model::{Command, FindingState, GraphView, GuardReport, Knob, Mode, NameId, Target, Window};
 use std::collections::{BTreeMap, BTreeSet};
 use telemetry::Encoding;
 
 const MS: u64 = 1_000_000;
+/// What comes back within this time after it was released flaps, milliseconds; what comes later may be another overload.
+const FLAP_MS: u64 = 15_000;
 
 /// Calls over one edge, as the windows say.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,6 +24,8 @@ pub struct Seen {
     pub failed: f64,
     /// Was its sampling marked as biased?
     pub biased: bool,
+    /// Messages that nobody was seen to take, as a share, when the fault began.
+    pub untaken: f64,
 }
 
 /// Who takes what is sent to a destination, by the destination's name: the edge to a destination whose consumers emit no
@@ -41,7 +45,8 @@ pub struct Sight {
     pub entries: BTreeMap<String, f64>,
     /// Everything that was commanded, by the names that the fleet itself gives.
     pub commands: BTreeSet<(Target, Knob)>,
-    /// The same one after the other: when they began, changed and ended, milliseconds since the fault, renewals left out.
+    /// The same one after the other, as it was addressed: when it began, changed and ended, milliseconds since the fault;
+    /// renewals are left out.
     pub said: Vec<(u64, Command)>,
     /// Findings that were opened before anything was wrong.
     pub false_alarms: Vec<String>,
@@ -70,9 +75,29 @@ impl Sight {
         self.commands.contains(&(target.clone(), knob)) || self.commands.contains(&(all, knob))
     }
 
+    /// Commands that came again soon after they were released, each time.
+    pub fn flapping(&self) -> Vec<String> {
+        let mut released: BTreeMap<(&Target, Knob), u64> = BTreeMap::new();
+        let mut flapping = Vec::new();
+        for (at_ms, command) in self.said.iter().filter(|(_, command)| command.mode == Mode::Act) {
+            let key = (&command.target, command.knob);
+            match command.setting {
+                None => {
+                    released.insert(key, *at_ms);
+                }
+                Some(_) if released.remove(&key).is_some_and(|released_ms| *at_ms < released_ms + FLAP_MS) => {
+                    flapping.push(format!("{} {}", command.target, command.knob.as_str()));
+                }
+                Some(_) => {}
+            }
+        }
+        flapping
+    }
+
     /// Is it said of the edge that its rate is not to be trusted?
     pub fn is_flagged(&self, edge: &EdgeName) -> bool {
-        self.edges.get(edge).is_some_and(|seen| seen.biased) || self.coverage < 0.95
+        let said = |seen: &Seen| seen.biased || seen.untaken > RATE_ERROR;
+        self.edges.get(edge).is_some_and(said) || self.coverage < 0.95
     }
 
     /// Edges that do not exist, with their share of all calls.
@@ -117,7 +142,7 @@ impl Look {
         exports.iter().for_each(|export| self.glass.take(export));
         let mut effects = self.pipeline.tick(now_ns / MS);
         for report in reports {
-            effects.extend(self.pipeline.report(report));
+            effects.extend(self.pipeline.report(&self.glass.report(report)));
         }
         while let Some(batch) = self.glass.due(now_ns) {
             self.sight.spans += batch.span_count() as u64;
@@ -132,6 +157,21 @@ impl Look {
             let view = self.pipeline.engine().view();
             if !view.services.is_empty() {
                 self.sight.coverage = self.sight.coverage.min(view.coverage);
+                if now_ns / MS + 1000 == self.fault_ms {
+                    self.note_untaken(&view);
+                }
+            }
+        }
+    }
+
+    /// Writes down what the graph says of messages that nobody takes.
+    fn note_untaken(&mut self, view: &GraphView) {
+        let Look { receivers, sight, .. } = self;
+        for edge in &view.edges {
+            let (caller, callee) =
+                (known_as(&edge.caller, receivers, sight.lens), known_as(&edge.callee, receivers, sight.lens));
+            if let Some(seen) = sight.edges.get_mut(&(caller, callee)) {
+                seen.untaken = seen.untaken.max(edge.untaken_share);
             }
         }
     }
@@ -151,17 +191,16 @@ impl Look {
         }
     }
 
-    /// Writes a command down, by the names that the fleet itself gives, unless it only renews what was said.
+    /// Writes a command down, unless it only renews what was said.
     fn note_command(&mut self, now_ms: u64, command: &Command) {
         let real = |name: &String| self.sight.lens.real_name(name).to_owned();
         let mut target = command.target.clone();
         (target.service, target.caller) = (real(&target.service), target.caller.as_ref().map(real));
-        self.sight.commands.insert((target.clone(), command.knob));
-        let command = Command { target, ..command.clone() };
-        let about = |said: &Command| (said.target == command.target) && said.knob == command.knob;
+        self.sight.commands.insert((target, command.knob));
+        let about = |said: &Command| said.target == command.target && said.knob == command.knob;
         let before = self.sight.said.iter().rev().find(|(_, said)| about(said));
         if before.is_none_or(|(_, said)| (said.setting, said.mode) != (command.setting, command.mode)) {
-            self.sight.said.push((now_ms.saturating_sub(self.fault_ms), command));
+            self.sight.said.push((now_ms.saturating_sub(self.fault_ms), command.clone()));
         }
     }
 
@@ -173,13 +212,15 @@ impl Look {
     }
 }
 
+/// The name that the fleet itself gives to what telemetry calls `name`.
+fn known_as(name: &str, receivers: &Receivers, lens: Lens) -> String {
+    receivers.get(name).map_or_else(|| lens.real_name(name), String::as_str).to_owned()
+}
+
 fn note(window: &Window, names: &mut BTreeMap<NameId, String>, receivers: &Receivers, sight: &mut Sight) {
     names.extend(window.names.iter().map(|named| (named.id, named.text.clone())));
     let lens = sight.lens;
-    let name = |id: NameId| {
-        let name = names.get(&id).map_or("", String::as_str);
-        receivers.get(name).map_or_else(|| lens.real_name(name), String::as_str).to_owned()
-    };
+    let name = |id: NameId| known_as(names.get(&id).map_or("", String::as_str), receivers, lens);
     for row in &window.edges {
         let seen = sight.edges.entry((name(row.key.caller), name(row.key.callee))).or_default();
         seen.calls += row.calls.calls();

@@ -20,6 +20,9 @@ pub(super) fn table(graph: &GraphView, width: usize) -> Vec<String> {
     lines
 }
 
+/// From this share on it is said that messages are not seen to be taken.
+const UNTAKEN_SHOWN: f64 = 0.05;
+
 fn line(edge: &EdgeView, room: usize) -> String {
     let name = cut(&format!("{} → {}", edge.caller, edge.callee), room);
     let (errors, errors_limit) = cells(&edge.errors, 100.0, "%");
@@ -29,7 +32,13 @@ fn line(edge: &EdgeView, room: usize) -> String {
     } else {
         format!("{:>6.2}", edge.amplification)
     };
-    let mark = if edge.biased { format!("{YELLOW} biased{PLAIN}") } else { String::new() };
+    let mark = match edge {
+        EdgeView { biased: true, .. } => format!("{YELLOW} biased{PLAIN}"),
+        EdgeView { untaken_share, .. } if *untaken_share > UNTAKEN_SHOWN => {
+            format!("{YELLOW} {:.0}% not seen taken{PLAIN}", untaken_share * 100.0)
+        }
+        _ => String::new(),
+    };
     format!("{name:<room$} {:>8.1} {tries} {errors} {errors_limit}  {p99} {p99_limit}{mark}", edge.rate_rps)
 }
 
