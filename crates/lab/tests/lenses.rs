@@ -29,7 +29,10 @@ fn every_lens_shows_the_same_fleet_or_says_that_it_cannot() {
         let late = sight(Lens::Late);
         assert_eq!(late.entries, plain.entries, "seed {seed}");
         for (edge, sent) in &bar.truth {
-            assert_eq!(late.ratio(edge, *sent), 1.0, "seed {seed}: {edge:?}");
+            let ratio = late.ratio(edge, *sent);
+            // a message counts at its destination until a first consumer was seen, and with its consumer, which may be 30 s late
+            let most = if edge.1 == "notification" { 2.0 } else { 1.0 };
+            assert!((1.0..=most).contains(&ratio), "seed {seed}: {edge:?} {ratio}");
         }
         // the cascade is seen through every lens that does not bias or delay
         for lens in [Lens::Mesh, Lens::Head, Lens::Skewed, Lens::Missing, Lens::Messages, Lens::Renamed, Lens::Names] {
