@@ -1,10 +1,10 @@
 //! A second witness: what producers counted themselves (their metrics) against what the spans say.
 //!
-//! Both are added up per service or edge over blocks of event time. Where they agree nothing happens. Where spans are fewer,
-//! by the same share for failures as for successes and from block to block, the sampler is uniform and its share now known:
-//! the window's counts are corrected, once enough calls have failed to know that of failures too. Where failures are kept by another share than successes, where the share moves, or
-//! where the spans come as evenly as only a limiter lets them through, nothing can be concluded from their number: the edge
-//! is biased.
+//! Both are added up per service or edge over blocks of event time. Where they agree nothing happens. Where spans are fewer, by
+//! the same share for failures as for successes and from block to block, the sampler is uniform and its share now known: the
+//! window's counts are corrected, once enough calls have failed to know that of failures too. Where failures are kept by
+//! another share than successes, where the share moves, or where the spans come as evenly as only a limiter lets them through,
+//! nothing can be concluded from their number: the edge is biased.
 
 mod block;
 mod correct;

@@ -198,7 +198,8 @@ impl Track {
         (self.blocks > 0 && !self.said.is_zero()).then(|| self.kept.calls() / self.said.calls())
     }
 
-    /// What is known now, where `proven` says that samplers keep failures as they keep successes elsewhere; `None` before the first block, after a long silence, and where the metrics are not all.
+    /// What is known now, where `proven` says that samplers keep failures as they keep successes elsewhere; `None` before the
+    /// first block, after a long silence, and where the metrics are not all.
     pub(crate) fn known(&self, now_s: u64, proven: bool) -> Option<Known> {
         if self.judged_s == 0 || self.judged_s + KNOWN_FOR_S < now_s || self.partial {
             return None;

@@ -1,9 +1,10 @@
 //! A sidecar's hop is settled: where the service beside it emits no spans, the hop counts in its place.
 //!
-//! Evidence lies in the trace. An outbound hop stands for its service where nothing of the service is above it: it began
-//! the trace, or follows the service's own inbound hop. An inbound hop stands where nothing of the service is behind it and
-//! its caller stands too, or nobody called; where a caller emits spans of its own, its client span counts the call, and the
-//! hop says whom it went to. What counts so goes apart ([`crate::rows::Side`]): only the merger knows whether the service emits spans elsewhere.
+//! Evidence lies in the trace. An outbound hop stands for its service where nothing of the service is above it: it began the
+//! trace, or follows the service's own inbound hop. An inbound hop stands where nothing of the service is behind it and its
+//! caller stands too, or nobody called; where a caller emits spans of its own, its client span counts the call, and the hop
+//! says whom it went to. What counts so goes apart ([`crate::rows::Side`]): only the merger knows whether the service emits
+//! spans elsewhere.
 
 use super::ancestors::Origin;
 use super::{CHILDREN_MAX, HOPS_MAX, Settler, is_timed};
