@@ -108,15 +108,18 @@ fn table() -> BTreeMap<String, Row> {
     table
 }
 
+/// `cargo run` has to know which program it means, as long as more than one package at the root has one.
+#[test]
+fn the_readmes_command_finds_the_program() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("packages is a list");
+    let defaults: Vec<_> = packages.iter().filter_map(|package| package["default_run"].as_str()).collect();
+    assert_eq!(defaults, ["stopbank"], "`cargo run -- demo` needs exactly one `default-run` in this workspace");
+}
+
 /// Our crates and their direct dependencies (normal and build, not dev).
 fn packages() -> BTreeMap<String, Vec<String>> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo metadata starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let metadata = metadata();
     let mut packages = BTreeMap::new();
     for package in metadata["packages"].as_array().expect("packages is a list") {
         let name = package["name"].as_str().expect("a package has a name");
@@ -129,4 +132,14 @@ fn packages() -> BTreeMap<String, Vec<String>> {
         packages.insert(name.to_owned(), dependencies.collect());
     }
     packages
+}
+
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo metadata starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
