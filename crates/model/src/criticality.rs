@@ -43,7 +43,7 @@ impl Criticality {
     }
 
     /// Reads a level: this project's names in any case, or `service.criticality`'s `low` … `critical`.
-    pub fn parse(text: &str) -> Option<Criticality> {
+    pub fn parse(text: impl AsRef<[u8]>) -> Option<Criticality> {
         let known = [
             ("SHEDDABLE", Criticality::Sheddable),
             ("LOW", Criticality::Sheddable),
@@ -53,6 +53,7 @@ impl Criticality {
             ("HIGH", Criticality::Critical),
             ("CRITICAL_PLUS", Criticality::CriticalPlus),
         ];
-        known.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, level)| *level)
+        let text = text.as_ref();
+        known.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(text)).map(|(_, level)| *level)
     }
 }

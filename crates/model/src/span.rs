@@ -23,6 +23,7 @@ impl SpanId {
 
 impl TraceId {
     /// A well-mixed 64-bit hash: shard choice, sampling of flows, exemplars by minimum hash.
+    #[inline]
     pub fn hash(self) -> u64 {
         crate::stable_hash(&self.0.to_le_bytes())
     }

@@ -361,3 +361,47 @@ fn fields_may_come_in_any_order_and_messages_in_pieces() {
     assert_eq!(text(&facts, facts.spans[0].service), "late");
     assert_eq!(facts.oddities.of(Oddity::ServiceName), 0);
 }
+
+#[test]
+fn a_span_is_read_alike_in_every_order_of_its_fields() {
+    let route = KeyValue {
+        key: "http.route".into(),
+        value: Some(AnyValue { value: Some(Value::StringValue("/".into())) }),
+        ..KeyValue::default()
+    };
+    let nothing = Span::default;
+    let fields = [
+        Span { trace_id: vec![1; 16], ..nothing() },
+        Span { span_id: vec![2; 8], ..nothing() },
+        Span { trace_state: "ot=th:8".into(), ..nothing() },
+        Span { parent_span_id: vec![3; 8], ..nothing() },
+        Span { name: "GET".into(), ..nothing() },
+        Span { kind: 3, ..nothing() },
+        Span { start_time_unix_nano: 4, ..nothing() },
+        Span { end_time_unix_nano: 5, ..nothing() },
+        Span { attributes: vec![route], ..nothing() },
+        Span { status: Some(Status { code: 2, ..Status::default() }), ..nothing() },
+    ]
+    .map(|field| field.encode_to_vec());
+    let read_in = |order: &[usize]| {
+        let mut bytes: Vec<u8> = order.iter().flat_map(|at| fields[*at].clone()).collect();
+        for tag in [0x12, 0x12, 0x0a] {
+            assert!(bytes.len() < 126, "its length has one byte");
+            bytes.splice(0..0, [tag, bytes.len() as u8]);
+        }
+        read(Encoding::OtlpProto, &bytes).expect("legal")
+    };
+    let usual: Vec<usize> = (0..fields.len()).collect();
+    let expected = read_in(&usual);
+    assert_eq!((expected.spans[0].parent.0, expected.spans[0].end_ns), (0x0303_0303_0303_0303, 5));
+    for (one, other) in usual.iter().flat_map(|one| usual.iter().map(move |other| (*one, *other))) {
+        let mut order = usual.clone();
+        order.swap(one, other);
+        assert_eq!(read_in(&order), expected, "{order:?}");
+        order.rotate_left(one);
+        assert_eq!(read_in(&order), expected, "{order:?}");
+        // Of a field that stands twice the last one counts.
+        order.insert(0, other);
+        assert_eq!(read_in(&order), expected, "{order:?}");
+    }
+}

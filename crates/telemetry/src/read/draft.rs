@@ -85,8 +85,16 @@ impl<'a> Slots<'a> {
     }
 
     /// The integer under `key`; also from text (Envoy writes all its tags as text) and from whole floats.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn int(&self, key: Key) -> Option<i64> {
+        match self.get(key)? {
+            Val::Int(value) => Some(value),
+            _ => self.int_of_other(key),
+        }
+    }
+
+    #[inline(never)]
+    fn int_of_other(&self, key: Key) -> Option<i64> {
         match self.get(key)? {
             Val::Int(value) => Some(value),
             Val::Double(value) => whole(value),

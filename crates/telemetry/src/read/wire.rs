@@ -25,6 +25,13 @@ impl<'a> Wire<'a> {
         self.0.is_empty()
     }
 
+    /// Looks at each line of the cache, so that all come from memory at the same time.
+    #[inline(never)]
+    pub(crate) fn fetch(self) {
+        const LINE_BYTES: usize = 64;
+        std::hint::black_box(self.0.iter().step_by(LINE_BYTES).fold(0, |all, byte| all | byte));
+    }
+
     /// A field's tag: number × 8 + wire type.
     #[inline(always)]
     pub(crate) fn tag(&mut self) -> Result<u32, Damage> {

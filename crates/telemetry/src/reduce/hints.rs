@@ -75,8 +75,7 @@ fn grpc_timeout_ms(text: &[u8]) -> Option<i64> {
 /// `stopbank.criticality`.
 #[inline]
 pub(crate) fn criticality(slots: &Slots<'_>) -> Option<Criticality> {
-    let text = slots.text(Key::Criticality)?;
-    Criticality::parse(std::str::from_utf8(text).ok()?)
+    Criticality::parse(slots.text(Key::Criticality)?)
 }
 
 /// `stopbank.cohort`, if it is one.

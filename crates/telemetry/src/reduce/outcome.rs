@@ -7,15 +7,13 @@ use crate::read::draft::{Draft, Slots, Val, set};
 use crate::read::key::Key;
 use model::{Failure, Outcome, SpanKind};
 
-/// Any of these may say that a span failed although its status is unset.
+/// Any of these may say that a span failed although its status is unset: as may HTTP's.
 const TELLING: u128 = set(&[
     Key::Shed,
     Key::ResponseFlags,
     Key::RpcStatus,
     Key::RpcGrpcStatus,
     Key::GrpcStatus,
-    Key::HttpStatus,
-    Key::HttpStatusOld,
     Key::ErrorType,
     Key::Error,
 ]);
@@ -32,8 +30,12 @@ pub(crate) enum Verdict {
 
 #[inline]
 pub(crate) fn verdict(draft: &Draft, kind: SpanKind, slots: &Slots<'_>) -> Verdict {
+    // As most spans are: only HTTP's status says anything.
     if draft.status != STATUS_ERROR && !slots.any(TELLING) {
-        return Verdict::Known(Outcome::Ok);
+        return match http_status(slots).map(|code| by_http(code, kind)) {
+            Some(Said::Failed(failure)) => Verdict::Known(Outcome::Failed(failure)),
+            _ => Verdict::Known(Outcome::Ok),
+        };
     }
     match by_attributes(kind, slots) {
         Said::Failed(failure) => Verdict::Known(Outcome::Failed(failure)),
@@ -78,7 +80,7 @@ fn by_attributes(kind: SpanKind, slots: &Slots<'_>) -> Said {
         }
     }
     if matches!(said, Said::Nothing | Said::Good)
-        && let Some(code) = [Key::HttpStatus, Key::HttpStatusOld].iter().find_map(|key| slots.int(*key))
+        && let Some(code) = http_status(slots)
     {
         match by_http(code, kind) {
             Said::Nothing => {}
@@ -93,6 +95,11 @@ fn by_attributes(kind: SpanKind, slots: &Slots<'_>) -> Said {
         Said::Nothing => said,
         known => known,
     }
+}
+
+#[inline]
+fn http_status(slots: &Slots<'_>) -> Option<i64> {
+    [Key::HttpStatus, Key::HttpStatusOld].iter().find_map(|key| slots.int(*key))
 }
 
 fn by_http(code: i64, kind: SpanKind) -> Said {

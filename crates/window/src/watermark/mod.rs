@@ -94,17 +94,23 @@ impl Watermarks {
         admit
     }
 
+    #[inline]
     fn partition(&mut self, id: PartitionId) -> &mut Partition {
         if self.partitions.get(self.finger).is_none_or(|known| known.0 != id) {
-            self.finger = match self.partitions.binary_search_by_key(&id, |known| known.0) {
-                Ok(at) => at,
-                Err(at) => {
-                    self.partitions.insert(at, (id, Partition::new(self.grace, self.config.width_ns)));
-                    at
-                }
-            };
+            self.point_at(id);
         }
         &mut self.partitions[self.finger].1
+    }
+
+    #[inline(never)]
+    fn point_at(&mut self, id: PartitionId) {
+        self.finger = match self.partitions.binary_search_by_key(&id, |known| known.0) {
+            Ok(at) => at,
+            Err(at) => {
+                self.partitions.insert(at, (id, Partition::new(self.grace, self.config.width_ns)));
+                at
+            }
+        };
     }
 
     /// Everything that ends at or before this may close: the lowest watermark of the live partitions. Never falls. `None`

@@ -6,7 +6,6 @@ use super::lateness::Lateness;
 use super::{Admit, WatermarkConfig};
 use crate::{Grace, Patience};
 use model::NameId;
-use std::collections::BTreeMap;
 
 const MS: u64 = 1_000_000;
 /// How often (event time) the grace is judged anew.
@@ -41,7 +40,9 @@ pub(super) struct Partition {
     watermark_ns: u64,
     grace_ms: u32,
     patience: Patience,
-    exporters: BTreeMap<NameId, Lateness>,
+    /// Sorted by name; few, and a finger on the last one used: spans of one exporter come together.
+    exporters: Vec<(NameId, Lateness)>,
+    finger: usize,
     rest: Lateness,
     jump: Option<Jump>,
     first_ns: u64,
@@ -62,7 +63,8 @@ impl Partition {
                 Grace::Fixed { grace_ms } => grace_ms,
             },
             patience: Patience::default(),
-            exporters: BTreeMap::new(),
+            exporters: Vec::new(),
+            finger: 0,
             rest: Lateness::new(),
             jump: None,
             first_ns: 0,
@@ -120,11 +122,9 @@ impl Partition {
             None if arrival_ms.is_some() => return Admit::Future,
             None => return Admit::OnTime,
         };
-        let admit = if end_ns / config.width_ns < self.watermark_ns / config.width_ns {
-            Admit::Late { watermark_ns: self.watermark_ns }
-        } else {
-            Admit::OnTime
-        };
+        // Most spans end after the watermark: that is told without a division.
+        let late = end_ns < self.watermark_ns && end_ns / config.width_ns < self.watermark_ns / config.width_ns;
+        let admit = if late { Admit::Late { watermark_ns: self.watermark_ns } } else { Admit::OnTime };
         if self.newest_ns == 0 {
             (self.first_ns, self.judged_ns, self.halved_ns) = (believed_ns, believed_ns, believed_ns);
         }
@@ -158,14 +158,17 @@ impl Partition {
 
     #[inline]
     fn lateness(&mut self, exporter: NameId, exporters_max: usize) -> &mut Lateness {
-        if self.exporters.len() >= exporters_max && !self.exporters.contains_key(&exporter) {
-            return &mut self.rest;
+        if self.exporters.get(self.finger).is_none_or(|known| known.0 != exporter) {
+            match self.exporters.binary_search_by_key(&exporter, |known| known.0) {
+                Ok(at) => self.finger = at,
+                Err(_) if self.exporters.len() >= exporters_max => return &mut self.rest,
+                Err(at) => {
+                    self.exporters.insert(at, (exporter, Lateness::new()));
+                    (self.finger, self.new_ns) = (at, self.newest_ns);
+                }
+            }
         }
-        let new_ns = &mut self.new_ns;
-        self.exporters.entry(exporter).or_insert_with(|| {
-            *new_ns = self.newest_ns;
-            Lateness::new()
-        })
+        &mut self.exporters[self.finger].1
     }
 
     /// Has enough event time passed to judge the grace anew?
@@ -183,8 +186,8 @@ impl Partition {
         self.be_patient(if passed_ns < START_NS { PATIENCE_MS } else { u64::from(measured_ms) }, width_ns);
         if self.newest_ns >= self.halved_ns.saturating_add(HALVE_NS) {
             self.halved_ns = self.newest_ns;
-            self.exporters.values_mut().for_each(Lateness::halve);
-            self.exporters.retain(|_, lateness| lateness.total() > 0);
+            self.exporters.iter_mut().for_each(|(_, lateness)| lateness.halve());
+            self.exporters.retain(|(_, lateness)| lateness.total() > 0);
             self.rest.halve();
         }
         let Grace::Auto { min_ms, max_ms } = grace else { return None };
@@ -200,10 +203,15 @@ impl Partition {
 
     /// The 99th percentile of the slowest significant exporter, and a quarter and 50 ms for what was not seen yet.
     fn measured_ms(&self) -> u32 {
-        let all: u64 = self.exporters.values().map(Lateness::total).sum::<u64>() + self.rest.total();
+        let all: u64 = self.exporters.iter().map(|(_, lateness)| lateness.total()).sum::<u64>() + self.rest.total();
         // Of few spans each tells something.
         let significant = SIGNIFICANT.min(all.div_ceil(SHARE));
-        let slowest = self.exporters.values().chain([&self.rest]).filter(|lateness| lateness.total() >= significant);
+        let slowest = self
+            .exporters
+            .iter()
+            .map(|(_, lateness)| lateness)
+            .chain([&self.rest])
+            .filter(|lateness| lateness.total() >= significant);
         let p99_ms = slowest.map(|lateness| lateness.quantile_ms(990)).max().unwrap_or(0);
         u32::try_from((p99_ms + p99_ms / 4 + 50).div_ceil(50) * 50).unwrap_or(u32::MAX)
     }
