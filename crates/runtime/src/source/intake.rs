@@ -144,7 +144,7 @@ impl Intake {
                 continue;
             }
             *(if counted { &mut again } else { &mut first }) += u64::from(is_original(span));
-            self.splitter.push(*span, how);
+            self.splitter.push(span, how);
         }
         self.newest_ns = self.newest_ns.max(newest_ns);
         self.splitter.announce(&mut self.facts.names);

@@ -106,20 +106,20 @@ impl Sink<'_> {
                 Outcome::Failed(by_words(slots))
             }
         };
-        let mut span = reduce(draft, slots, resource, kind, outcome, &self.config.identity, self.work);
-        if polls {
-            span.flags = span.flags.with(SpanFlags::MESSAGING).with(SpanFlags::STREAMING);
-        }
-        self.spans.push(span);
+        let marks = if polls { SpanFlags::MESSAGING.with(SpanFlags::STREAMING) } else { SpanFlags::default() };
+        let identity = &self.config.identity;
+        self.spans.push(reduce(draft, slots, resource, (kind, outcome, marks), identity, self.work));
         self.read += 1;
         if !self.links.is_empty() && matches!(kind, SpanKind::Consumer | SpanKind::Server) {
-            self.copies(&span);
+            self.copies();
         }
         Ok(())
     }
 
+    /// Copies the last span for its links.
     #[cold]
-    fn copies(&mut self, span: &Span) {
+    fn copies(&mut self) {
+        let Some(span) = self.spans.last().copied() else { return };
         for at in 0..self.links.len() {
             let link = self.links[at];
             if link.trace == span.trace.0 && link.id == span.parent.0 {
@@ -128,7 +128,7 @@ impl Sink<'_> {
             if self.spans.len() - self.start >= self.config.spans_max {
                 return self.odd(Oddity::LinksCut);
             }
-            self.spans.push(linked(span, link.trace, link.id));
+            self.spans.push(linked(&span, link.trace, link.id));
         }
     }
 

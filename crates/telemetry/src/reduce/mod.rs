@@ -25,15 +25,14 @@ use model::{Outcome, Span, SpanFlags, SpanId, SpanKind, TraceId};
 /// What went on for so long and ended well was a stream, a long poll or a job, whatever it says of itself.
 const LONG_NS: u64 = 60_000_000_000;
 
-/// The span. It has an identity and an event time; `outcome` is settled by the caller, who alone can look at the
-/// events.
-#[inline]
+/// The span. It has an identity and an event time; kind, outcome and marks are settled by the caller, who alone can look at
+/// the links and events.
+#[inline(always)]
 pub(crate) fn reduce(
     draft: &Draft,
     slots: &Slots<'_>,
     resource: &Resource,
-    kind: SpanKind,
-    outcome: Outcome,
+    (kind, outcome, marks): (SpanKind, Outcome, SpanFlags),
     identity: &Identity,
     work: &mut Work,
 ) -> Span {
@@ -48,7 +47,7 @@ pub(crate) fn reduce(
     }
     let (peer, peer_flags) = peer::peer(kind, slots, work);
     let (weight, weight_flags) = weight::weight(slots, work.unmarked);
-    let flags = resource.flags.with(hints::flags(slots));
+    let flags = resource.flags.with(marks).with(hints::flags(slots));
     let sidecar =
         if flags.has(SpanFlags::PROXY) { sidecar::sidecar(kind, slots, resource, identity, work) } else { None };
     let service = sidecar.unwrap_or(resource.service);
