@@ -86,7 +86,7 @@ impl Shard {
             self.names.learn(named);
         }
         for spans in spans.chunks(WARM) {
-            self.store.sweep(spans.len());
+            self.store.reserve(spans.len());
             self.store.warm(spans);
             spans.iter().for_each(|span| self.observe_one(span, how));
         }

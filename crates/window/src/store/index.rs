@@ -1,19 +1,35 @@
-//! The index from keys to nodes: open addressing with one word a slot, so that a lookup touches one cache line.
+//! The index from keys to nodes: buckets of one cache line each, so that a lookup touches one.
 //!
-//! A slot's home is given by the top bits of its tag, so the table grows and is swept from its own words, in their order. Tags
-//! are only half of a key: the caller confirms a match with the node itself.
+//! A node tells by its number alone whether it is gone, so its slot is free again at once and nothing has to be swept. Tags are
+//! only half of a key: the caller confirms a match with the node itself.
 
 use super::node::NodeId;
 use std::hint::black_box;
 
-/// A tag (the upper half of the key) and a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot {
-    tag: u32,
-    id: NodeId,
+/// Slots in a bucket.
+const SLOTS: usize = 7;
+/// The index grows when there are more nodes than so many a bucket.
+const CROWDED: usize = 5;
+
+/// Tags (the upper halves of keys) and their nodes, and of each pool the last node that found no room here: it lies in one
+/// of the buckets that follow.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Bucket {
+    tags: [u32; SLOTS],
+    ids: [NodeId; SLOTS],
+    spilled: [NodeId; 2],
 }
 
-const EMPTY: Slot = Slot { tag: 0, id: NodeId::NONE };
+const EMPTY: Bucket = Bucket { tags: [0; SLOTS], ids: [NodeId::NONE; SLOTS], spilled: [NodeId::NONE; 2] };
+
+/// A slot, and how many buckets lie between it and its key's home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Free {
+    bucket: usize,
+    slot: usize,
+    away: usize,
+}
 
 /// Where a key is, or where it would go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,19 +37,14 @@ pub(super) enum Found {
     /// This node has the key.
     There(NodeId),
     /// No node has; this slot is free for it.
-    Free(usize),
+    Free(Free),
 }
 
-/// Keys (by tag) and nodes, some of which are gone. Never more than three quarters full.
+/// Keys (by tag) and nodes, some of which are gone.
 #[derive(Debug)]
 pub(super) struct Index {
-    slots: Vec<Slot>,
+    buckets: Vec<Bucket>,
     shift: u32,
-    used: usize,
-    /// Nodes that are gone and still have a slot.
-    stale: usize,
-    /// Where the next sweep goes on.
-    swept: usize,
 }
 
 #[inline]
@@ -41,9 +52,22 @@ fn tag(key: u64) -> u32 {
     (key >> 32) as u32
 }
 
+impl Bucket {
+    /// One bit for each slot with this tag.
+    #[inline]
+    fn with(&self, tag: u32) -> u32 {
+        (0..SLOTS).fold(0, |bits, slot| bits | u32::from(self.tags[slot] == tag) << slot)
+    }
+
+    #[inline]
+    fn free(&self, alive: impl Fn(NodeId) -> bool) -> Option<usize> {
+        (0..SLOTS).find(|slot| !alive(self.ids[*slot]))
+    }
+}
+
 impl Index {
     pub(super) fn new() -> Index {
-        Index { slots: vec![EMPTY; 1 << 10], shift: 22, used: 0, stale: 0, swept: 0 }
+        Index { buckets: vec![EMPTY; 1 << 8], shift: 24 }
     }
 
     #[inline]
@@ -51,102 +75,89 @@ impl Index {
         (tag >> self.shift) as usize
     }
 
-    /// Brings what a lookup of `key` will touch into the cache, without waiting for it. Gives the node if it is at home.
+    /// Brings what a lookup of `key` will touch into the cache, without waiting for it. Gives a node that may have the key.
     #[inline]
     pub(super) fn warm(&self, key: u64) -> Option<NodeId> {
-        let slot = black_box(self.slots[self.home(tag(key))]);
-        (slot.tag == tag(key) && slot.id.is_some()).then_some(slot.id)
+        let bucket = &self.buckets[self.home(tag(key))];
+        let with = black_box(bucket.with(tag(key)));
+        (with != 0).then(|| bucket.ids[with.trailing_zeros() as usize])
     }
 
-    /// Where `key` is; `is` says whether a node has that key.
+    /// Where `key` is; `is` says whether a node has that key, and `alive` whether it is still remembered.
     #[inline]
-    pub(super) fn find(&self, key: u64, is: impl Fn(NodeId) -> bool) -> Found {
-        let (tag, mask) = (tag(key), self.slots.len() - 1);
-        let mut at = self.home(tag);
-        loop {
-            let slot = self.slots[at & mask];
-            if !slot.id.is_some() {
-                return Found::Free(at & mask);
+    pub(super) fn find(&self, key: u64, alive: impl Fn(NodeId) -> bool, is: impl Fn(NodeId) -> bool) -> Found {
+        let (tag, mask) = (tag(key), self.buckets.len() - 1);
+        let home = self.home(tag);
+        let mut free = None;
+        for away in 0..=mask {
+            let at = (home + away) & mask;
+            let bucket = &self.buckets[at];
+            let mut with = bucket.with(tag);
+            while with != 0 {
+                let id = bucket.ids[with.trailing_zeros() as usize];
+                if is(id) {
+                    return Found::There(id);
+                }
+                with &= with - 1;
             }
-            if slot.tag == tag && is(slot.id) {
-                return Found::There(slot.id);
+            let slot = |slot| Free { bucket: at, slot, away };
+            free = free.or_else(|| bucket.free(&alive).map(slot));
+            match free {
+                Some(free) if !bucket.spilled.iter().any(|id| alive(*id)) => return Found::Free(free),
+                _ => {}
             }
-            at += 1;
         }
+        Found::Free(free.expect("the index grows before it is full"))
     }
 
     /// Fills the free slot that [`Index::find`] gave for `key`.
     #[inline]
-    pub(super) fn fill(&mut self, at: usize, key: u64, id: NodeId) {
-        self.slots[at] = Slot { tag: tag(key), id };
-        self.used += 1;
-        if self.used * 4 > self.slots.len() * 3 {
-            self.grow();
+    pub(super) fn fill(&mut self, free: Free, key: u64, id: NodeId) {
+        let bucket = &mut self.buckets[free.bucket];
+        (bucket.tags[free.slot], bucket.ids[free.slot]) = (tag(key), id);
+        if free.away > 0 {
+            self.spill(free, id);
         }
     }
 
-    /// So many nodes are gone: their slots wait for [`Index::sweep`].
-    pub(super) fn gone(&mut self, nodes: usize) {
-        self.stale += nodes;
+    /// The buckets on the way to it lead on. Nodes of a pool are forgotten in their order: the last one speaks for all.
+    #[cold]
+    fn spill(&mut self, free: Free, id: NodeId) {
+        let mask = self.buckets.len() - 1;
+        for back in 1..=free.away {
+            self.buckets[free.bucket.wrapping_sub(back) & mask].spilled[id.pool()] = id;
+        }
     }
 
-    /// Looks at so many slots and a few, and frees those of nodes that are not `alive`. Done a little at a time, because all
-    /// at once takes longer than a window has.
+    /// Makes room for so many nodes in all.
     #[inline]
-    pub(super) fn sweep(&mut self, slots: usize, alive: impl Fn(NodeId) -> bool) {
-        if self.stale > 0 {
-            self.sweep_some(slots, alive);
-        }
-    }
-
-    fn sweep_some(&mut self, slots: usize, alive: impl Fn(NodeId) -> bool) {
-        let mask = self.slots.len() - 1;
-        while self.slots[self.swept & mask].id.is_some() {
-            self.swept += 1;
-        }
-        // From behind a free slot on, every slot is emptied and, if its node lives, placed again: all between its home
-        // and here have been placed already, so it lands here or before. Up to the next free slot, where nobody's way leads on.
-        let mut left = slots.min(mask);
-        loop {
-            self.swept = (self.swept + 1) & mask;
-            left = left.saturating_sub(1);
-            let slot = std::mem::replace(&mut self.slots[self.swept], EMPTY);
-            if !slot.id.is_some() {
-                if left == 0 {
-                    return;
-                }
-            } else if alive(slot.id) {
-                self.place(slot);
-            } else {
-                self.used -= 1;
-                self.stale = self.stale.saturating_sub(1);
-            }
+    pub(super) fn reserve(&mut self, nodes: usize, alive: impl Fn(NodeId) -> bool) {
+        if nodes > self.buckets.len() * CROWDED {
+            self.grow(alive);
         }
     }
 
     #[cold]
-    fn grow(&mut self) {
-        let slots = vec![EMPTY; self.slots.len() * 2];
-        let old = std::mem::replace(&mut self.slots, slots);
+    fn grow(&mut self, alive: impl Fn(NodeId) -> bool) {
+        let buckets = vec![EMPTY; self.buckets.len() * 2];
+        let old = std::mem::replace(&mut self.buckets, buckets);
         self.shift -= 1;
-        old.into_iter().filter(|slot| slot.id.is_some()).for_each(|slot| self.place(slot));
-    }
-
-    fn place(&mut self, slot: Slot) {
-        let mask = self.slots.len() - 1;
-        let mut at = self.home(slot.tag);
-        while self.slots[at & mask].id.is_some() {
-            at += 1;
+        for (tag, id) in old.iter().flat_map(|bucket| bucket.tags.iter().zip(&bucket.ids)) {
+            let key = u64::from(*tag) << 32;
+            if alive(*id)
+                && let Found::Free(free) = self.find(key, &alive, |_| false)
+            {
+                self.fill(free, key, *id);
+            }
         }
-        self.slots[at & mask] = slot;
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.slots.capacity() * Index::SLOT_BYTES
+        self.buckets.capacity() * size_of::<Bucket>()
     }
 
-    /// What a slot takes, bytes.
-    pub(super) const SLOT_BYTES: usize = std::mem::size_of::<Slot>();
+    /// What a node takes here when the index has just grown, bytes.
+    pub(super) const NODE_BYTES: usize = size_of::<Bucket>() * 2 / CROWDED;
 }
 
 #[cfg(test)]
@@ -157,40 +168,41 @@ mod tests {
     fn key(step: u64) -> u64 {
         // Crowded homes and equal tags on purpose.
         let hash = model::stable_hash(&step.to_le_bytes());
-        if step.is_multiple_of(3) { hash | 0xffff_ff00_0000_0000 } else { hash }
+        if step.is_multiple_of(40) { hash | 0xffff_ff00_0000_0000 } else { hash }
+    }
+
+    /// Of the second pool every third, the others of the first.
+    fn id(step: u64) -> NodeId {
+        NodeId(if step.is_multiple_of(3) { step as u32 | 1 << 31 } else { step as u32 })
     }
 
     #[test]
-    fn it_behaves_as_a_map_through_growth_and_sweeps() {
+    fn it_behaves_as_a_map_of_what_is_remembered() {
         let (mut index, mut map) = (Index::new(), BTreeMap::new());
-        let mut keys: Vec<u64> = Vec::new();
-        for step in 0..20_000u64 {
-            let key = key(step);
-            let id = NodeId(step as u32);
-            keys.push(key);
-            match index.find(key, |id| keys[id.0 as usize] == key) {
+        let step_of = |id: NodeId| u64::from(id.0 & !(1 << 31));
+        // The pools forget at different times.
+        let floors = |step: u64| [step.saturating_sub(step % 3000), step.saturating_sub(step % 7000 + 2000)];
+        for step in 0..60_000u64 {
+            let floors = floors(step);
+            let alive = |id: NodeId| id.is_some() && step_of(id) >= floors[id.pool()] && step_of(id) < step;
+            map.retain(|_, id| alive(*id));
+            index.reserve(map.len() + 1, alive);
+            match index.find(key(step), alive, |id| alive(id) && key(step_of(id)) == key(step)) {
                 Found::There(_) => panic!("{step} is new"),
-                Found::Free(at) => index.fill(at, key, id),
+                Found::Free(free) => index.fill(free, key(step), id(step)),
             }
-            map.insert(key, id);
-            // What is gone is gone at once, whether its slot has been swept or not.
-            if step % 3000 == 2999 {
-                let before = map.len();
-                map.retain(|_, id| id.0 % 7 != 3);
-                index.gone(before - map.len());
-            }
-            let floor = (step + 1) / 3000 * 3000;
-            index.sweep(step as usize % 5, |id| id.0 as u64 >= floor || id.0 % 7 != 3);
-        }
-        let floor = 20_000 / 3000 * 3000;
-        index.sweep(1 << 20, |id| id.0 as u64 >= floor || id.0 % 7 != 3);
-        assert_eq!((index.used, index.stale), (map.len(), 0));
-        for (step, key) in keys.iter().enumerate() {
-            let found = index.find(*key, |id| keys[id.0 as usize] == *key);
-            match map.get(key) {
-                Some(id) => assert_eq!(found, Found::There(*id), "{step}"),
-                None => assert!(matches!(found, Found::Free(_)), "{step}"),
+            map.insert(key(step), id(step));
+            if step % 997 == 0 {
+                let alive = |id: NodeId| id.is_some() && step_of(id) >= floors[id.pool()] && step_of(id) <= step;
+                for old in 0..=step {
+                    let found = index.find(key(old), alive, |id| alive(id) && key(step_of(id)) == key(old));
+                    match map.get(&key(old)) {
+                        Some(id) => assert_eq!(found, Found::There(*id), "{old} at {step}"),
+                        None => assert!(matches!(found, Found::Free(_)), "{old} at {step}"),
+                    }
+                }
             }
         }
+        assert!(index.buckets.len() > 1 << 8, "it grew");
     }
 }

@@ -67,8 +67,7 @@ impl Mark {
 
 impl Store {
     pub(crate) fn new(budget_bytes: usize) -> Store {
-        // When the index has just grown, five sixteenths of its slots are in use.
-        let each = std::mem::size_of::<Node>() + Index::SLOT_BYTES * 16 / 5;
+        let each = size_of::<Node>() + Index::NODE_BYTES;
         let (calls, inner) = (budget_bytes / each / 8 * 7, budget_bytes / each / 8);
         let (calls, inner) = (Pool::new(0, calls), Pool::new(1, inner));
         Store { index: Index::new(), calls, inner, marks: VecDeque::new() }
@@ -76,7 +75,7 @@ impl Store {
 
     #[inline]
     fn pool(&self, id: NodeId) -> &Pool {
-        if id.0 >> 31 == 0 { &self.calls } else { &self.inner }
+        if id.pool() == 0 { &self.calls } else { &self.inner }
     }
 
     #[inline]
@@ -86,7 +85,7 @@ impl Store {
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        if id.0 >> 31 == 0 { self.calls.get_mut(id) } else { self.inner.get_mut(id) }
+        if id.pool() == 0 { self.calls.get_mut(id) } else { self.inner.get_mut(id) }
     }
 
     /// Remembers a span that counts in `window`, links it to its parent, and finds out whether it was there already.
@@ -194,7 +193,8 @@ impl Store {
 
     #[inline]
     fn find(&self, key: u64) -> Found {
-        self.index.find(key, |id| self.get(id).is_some_and(|node| node.rest == key as u32))
+        let is = |id: NodeId| self.get(id).is_some_and(|node| node.rest == key as u32);
+        self.index.find(key, |id| self.pool(id).alive(id), is)
     }
 
     #[inline]
@@ -286,12 +286,10 @@ impl Store {
 
     /// Forgets these. Says how many they were.
     pub(crate) fn forget(&mut self, kind: Kind, until: Number) -> usize {
-        let gone = match kind {
+        match kind {
             Kind::Inner => self.inner.forget(until),
             Kind::Calls => self.calls.forget(until),
-        };
-        self.index.gone(gone);
-        gone
+        }
     }
 
     fn pool_of(&self, kind: Kind) -> &Pool {
@@ -301,12 +299,12 @@ impl Store {
         }
     }
 
-    /// Frees slots of what was forgotten: eight for each span that is about to come, so that the index grows for what is
-    /// remembered and, by an eighth at most, for what is not.
-    pub(crate) fn sweep(&mut self, spans: usize) {
+    /// Makes room in the index for so many spans more, and as many of their parents and twins.
+    #[inline]
+    pub(crate) fn reserve(&mut self, spans: usize) {
         let (calls, inner) = (&self.calls, &self.inner);
-        let alive = |id: NodeId| if id.0 >> 31 == 0 { calls.alive(id) } else { inner.alive(id) };
-        self.index.sweep(spans * 8, alive);
+        let alive = |id: NodeId| if id.pool() == 0 { calls.alive(id) } else { inner.alive(id) };
+        self.index.reserve(self.calls.len() + self.inner.len() + spans * 3, alive);
     }
 
     pub(crate) fn len(&self) -> usize {

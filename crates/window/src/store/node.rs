@@ -14,6 +14,12 @@ impl NodeId {
     pub(crate) fn is_some(self) -> bool {
         self != NodeId::NONE
     }
+
+    /// The pool in which it lies: 0 or 1.
+    #[inline]
+    pub(crate) fn pool(self) -> usize {
+        (self.0 >> 31) as usize
+    }
 }
 
 /// See [`Node::order`].
