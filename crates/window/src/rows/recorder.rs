@@ -1,59 +1,103 @@
-//! A histogram while its window is open: a short list at first, an `hdrhistogram` from a pool once values spread.
+//! A histogram while its window is open: a short list at first, dense counts from a pool once values spread.
+//!
+//! The buckets are those of an hdrhistogram of one significant digit, 1 µs to 1 h: 32 linear ones, then 16 to each doubling.
+//! It is not that crate's own, because recording is a good part of what a call costs: here it is one addition to a count of
+//! four bytes, and a row's durations share a few cache lines. A test compares the two.
 
-use hdrhistogram::Histogram;
 use model::{Count, SparseHistogram};
 
 /// The longest duration that is told apart, µs: an hour.
 const HIGHEST_US: u64 = 3_600_000_000;
+/// Buckets up to that.
+const BUCKETS: usize = 464;
 /// Distinct values that a short list holds.
 const FEW: usize = 12;
 /// Distinct values that a list holds where there is no memory for a histogram.
 const CROWDED: usize = 48;
 
-/// The highest value of the bucket of `value_us`: the layout of an hdrhistogram of one significant digit (32 linear
-/// buckets, then 16 to each doubling).
+/// The bucket of a duration.
 #[inline]
-pub(crate) fn highest_equivalent(value_us: u64) -> u64 {
-    let value = value_us.min(HIGHEST_US);
-    if value < 32 {
-        return value;
-    }
-    let shift = value.ilog2() - 4;
-    (((value >> shift) + 1) << shift) - 1
+fn bucket(value_us: u64) -> usize {
+    let shift = (value_us | 16).ilog2() - 4;
+    16 * shift as usize + (value_us >> shift) as usize
 }
 
-/// Histograms that wait to be used again, and how many may be in use.
+/// The highest value of a bucket.
+#[inline]
+fn highest(bucket: usize) -> u64 {
+    let shift = (bucket / 16).saturating_sub(1);
+    (((bucket - 16 * shift) as u64 + 1) << shift) - 1
+}
+
+/// The highest value of the bucket of `value_us`.
+#[inline]
+pub(crate) fn highest_equivalent(value_us: u64) -> u64 {
+    highest(bucket(value_us.min(HIGHEST_US)))
+}
+
+/// Counts by bucket, and which of them are not zero.
+#[derive(Debug)]
+struct Dense {
+    counts: [u32; BUCKETS],
+    used: [u64; BUCKETS.div_ceil(64)],
+}
+
+impl Dense {
+    const EMPTY: Dense = Dense { counts: [0; BUCKETS], used: [0; BUCKETS.div_ceil(64)] };
+
+    /// Adds a count to a bucket; not if its four bytes cannot hold it.
+    #[inline]
+    fn add(&mut self, bucket: usize, count: u64) -> bool {
+        let now = &mut self.counts[bucket];
+        let sum = u64::from(*now).saturating_add(count);
+        let Ok(sum) = u32::try_from(sum) else { return false };
+        *now = sum;
+        self.used[bucket / 64] |= 1 << (bucket % 64);
+        true
+    }
+
+    /// All pairs of highest value and count, ascending; empty again.
+    fn drain(&mut self) -> Vec<(u64, Count)> {
+        let mut pairs = Vec::with_capacity(self.used.iter().map(|bits| bits.count_ones() as usize).sum());
+        for (word, used) in self.used.iter_mut().enumerate() {
+            let mut bits = std::mem::take(used);
+            while bits != 0 {
+                let at = word * 64 + bits.trailing_zeros() as usize;
+                let count = std::mem::take(&mut self.counts[at]);
+                pairs.push((highest(at), Count(u64::from(count))));
+                bits &= bits - 1;
+            }
+        }
+        pairs
+    }
+}
+
+/// Dense counts that wait to be used again, and how many may be in use.
 #[derive(Debug)]
 pub(crate) struct Pool {
     #[expect(clippy::vec_box, reason = "the boxes go back and forth, and recorders stay small")]
-    idle: Vec<Box<Histogram<u64>>>,
+    idle: Vec<Box<Dense>>,
     made: usize,
     made_max: usize,
 }
 
 impl Pool {
-    /// What one histogram takes, bytes.
-    pub(crate) const EACH: usize = 464 * 8 + 128;
+    /// What one takes, bytes.
+    pub(crate) const EACH: usize = size_of::<Dense>();
 
     pub(crate) fn new(budget_bytes: usize) -> Pool {
         Pool { idle: Vec::new(), made: 0, made_max: budget_bytes / Pool::EACH }
     }
 
-    fn take(&mut self) -> Option<Box<Histogram<u64>>> {
-        if let Some(histogram) = self.idle.pop() {
-            return Some(histogram);
+    fn take(&mut self) -> Option<Box<Dense>> {
+        if let Some(dense) = self.idle.pop() {
+            return Some(dense);
         }
         if self.made == self.made_max {
             return None;
         }
-        let histogram = Histogram::new_with_bounds(1, HIGHEST_US, 1).ok()?;
         self.made += 1;
-        Some(Box::new(histogram))
-    }
-
-    fn give_back(&mut self, mut histogram: Box<Histogram<u64>>) {
-        histogram.reset();
-        self.idle.push(histogram);
+        Some(Box::new(Dense::EMPTY))
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -64,27 +108,30 @@ impl Pool {
 /// Weighted durations. Where the pool is empty it stays a list, and coarsens.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
+    /// Highest values of buckets and their counts; beside dense ones, what those cannot hold.
     few: Vec<(u64, u64)>,
-    dense: Option<Box<Histogram<u64>>>,
+    dense: Option<Box<Dense>>,
 }
 
 impl Recorder {
     #[inline]
     pub(crate) fn record(&mut self, value_us: u64, count: Count, pool: &mut Pool) {
-        let value = value_us.min(HIGHEST_US);
-        if let Some(dense) = &mut self.dense {
-            dense.saturating_record_n(value, count.0);
+        let bucket = bucket(value_us.min(HIGHEST_US));
+        if let Some(dense) = &mut self.dense
+            && dense.add(bucket, count.0)
+        {
             return;
         }
-        self.record_few(highest_equivalent(value), count, pool);
+        self.record_few(bucket, count, pool);
     }
 
-    fn record_few(&mut self, value: u64, count: Count, pool: &mut Pool) {
+    fn record_few(&mut self, bucket: usize, count: Count, pool: &mut Pool) {
+        let value = highest(bucket);
         if let Some(known) = self.few.iter_mut().find(|pair| pair.0 == value) {
             known.1 = known.1.saturating_add(count.0);
             return;
         }
-        if self.few.len() < FEW {
+        if self.few.len() < FEW || self.dense.is_some() {
             self.few.push((value, count.0));
             return;
         }
@@ -92,10 +139,8 @@ impl Recorder {
             self.record_crowded(value, count);
             return;
         };
-        for (value, count) in self.few.drain(..) {
-            dense.saturating_record_n(value, count);
-        }
-        dense.saturating_record_n(value, count.0);
+        self.few.push((value, count.0));
+        self.few.retain(|(value, count)| !dense.add(self::bucket(*value), *count));
         self.dense = Some(dense);
     }
 
@@ -113,13 +158,14 @@ impl Recorder {
 
     /// What was recorded; the recorder is empty again.
     pub(crate) fn close(&mut self, pool: &mut Pool) -> SparseHistogram {
-        if let Some(dense) = self.dense.take() {
-            let mut pairs = Vec::with_capacity(48);
-            pairs.extend(dense.iter_recorded().map(|step| (step.value_iterated_to(), Count(step.count_at_value()))));
-            pool.give_back(dense);
+        let few = self.few.drain(..).map(|(value, count)| (value, Count(count)));
+        let Some(mut dense) = self.dense.take() else { return SparseHistogram::from_pairs(few.collect()) };
+        let mut pairs = dense.drain();
+        pool.idle.push(dense);
+        if few.len() == 0 {
             return SparseHistogram(pairs);
         }
-        let pairs = self.few.drain(..).map(|(value, count)| (value, Count(count))).collect();
+        pairs.extend(few);
         SparseHistogram::from_pairs(pairs)
     }
 
@@ -132,13 +178,14 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hdrhistogram::Histogram;
 
     fn layout() -> Histogram<u64> {
         Histogram::new_with_bounds(1, HIGHEST_US, 1).expect("constant bounds")
     }
 
     #[test]
-    fn the_short_list_uses_the_buckets_of_the_histogram() {
+    fn the_buckets_are_those_of_an_hdrhistogram() {
         let layout = layout();
         let mut value = 1u64;
         while value < HIGHEST_US {
@@ -147,7 +194,23 @@ mod tests {
             }
             value += 1 + value / 7;
         }
-        assert_eq!(layout.distinct_values(), 464);
+        assert_eq!(layout.distinct_values(), BUCKETS);
+        assert_eq!((bucket(0), highest(0)), (0, 0));
+        assert!(bucket(HIGHEST_US) < BUCKETS);
+    }
+
+    #[test]
+    fn what_four_bytes_cannot_hold_is_not_lost() {
+        let mut pool = Pool::new(1 << 20);
+        let mut recorder = Recorder::default();
+        let huge = u64::from(u32::MAX) + 7;
+        (1..=20).for_each(|value| recorder.record(value, Count(huge), &mut pool));
+        (1..=20).for_each(|value| recorder.record(value, Count(u64::from(u32::MAX) - 1), &mut pool));
+        (1..=20).for_each(|value| recorder.record(value, Count(9), &mut pool));
+        let closed = recorder.close(&mut pool);
+        let each = Count(huge + u64::from(u32::MAX) + 8);
+        assert_eq!(closed, SparseHistogram((1..=20).map(|value| (value, each)).collect()));
+        assert!(recorder.close(&mut pool).is_empty());
     }
 
     #[test]
