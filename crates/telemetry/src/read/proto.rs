@@ -68,6 +68,11 @@ fn resource_attributes<'a>(mut wire: Wire<'a>, slots: &mut Slots<'a>, sink: &mut
     Ok(())
 }
 
+/// A span of more bytes has long values that are passed over. What follows each would come from memory only when its length
+/// is known, one after the other: so all of it is fetched beforehand, as much as a cache surely holds.
+const LONG_BYTES: usize = 1024;
+const AHEAD_BYTES: usize = 64 << 10;
+
 fn scope_spans<'a>(
     mut wire: Wire<'a>,
     slots: &mut Slots<'a>,
@@ -76,9 +81,17 @@ fn scope_spans<'a>(
 ) -> Result<(), Damage> {
     let first = sink.spans.len();
     let mut marks = SpanFlags::default();
+    let mut unfetched = usize::MAX;
     while !wire.is_empty() {
         match wire.tag()? {
-            0x12 => span(wire.message()?, slots, resource, sink)?,
+            0x12 => {
+                let here = wire;
+                let message = wire.message()?;
+                if message.0.len() >= LONG_BYTES && wire.0.len() < unfetched {
+                    unfetched = here.fetch(AHEAD_BYTES);
+                }
+                span(message, slots, resource, sink)?;
+            }
             0x0a => marks = marks.with(scope(wire.message()?)?),
             tag => wire.skip(tag, fields(&[1, 2]))?,
         }
@@ -117,17 +130,10 @@ const LINK: u32 = tag(13, LEN);
 const STATUS: u32 = tag(15, LEN);
 const SPAN_FIELDS: u32 = fields(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15]);
 
-/// A span of more bytes has long values that are passed over: fetched from memory one after the other, as each length is
-/// known, they would take longer than reading them all.
-const LONG_BYTES: usize = 1024;
-
 #[inline]
 fn span<'a>(whole: Wire<'a>, slots: &mut Slots<'a>, resource: &Resource, sink: &mut Sink<'_>) -> Result<(), Damage> {
     sink.begin_span().map_err(|reason| whole.damage(reason))?;
     slots.clear();
-    if whole.0.len() >= LONG_BYTES {
-        whole.fetch();
-    }
     let mut draft = Draft::default();
     let mut attributes = 0;
     let mut wire = usual_beginning(whole, &mut draft, slots);

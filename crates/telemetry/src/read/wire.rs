@@ -25,11 +25,14 @@ impl<'a> Wire<'a> {
         self.0.is_empty()
     }
 
-    /// Looks at each line of the cache, so that all come from memory at the same time.
+    /// Fetches the next `bytes_max` bytes into the cache: a look at each line, so that all come from memory at the same
+    /// time. Gives how many bytes follow them.
     #[inline(never)]
-    pub(crate) fn fetch(self) {
+    pub(crate) fn fetch(self, bytes_max: usize) -> usize {
         const LINE_BYTES: usize = 64;
-        std::hint::black_box(self.0.iter().step_by(LINE_BYTES).fold(0, |all, byte| all | byte));
+        let (ahead, after) = self.0.split_at(bytes_max.min(self.0.len()));
+        std::hint::black_box(ahead.iter().step_by(LINE_BYTES).fold(0, |all, byte| all | byte));
+        after.len()
     }
 
     /// A field's tag: number × 8 + wire type.
