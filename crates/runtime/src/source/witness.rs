@@ -15,7 +15,7 @@ use kafka::{Positions, RecordRef, SourceConfig, Start};
 use model::WitnessRow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use telemetry::{Encoding, Measured, MetricsReader};
 use tokio::sync::mpsc;
 
@@ -40,10 +40,18 @@ pub(crate) fn run(seed: &WitnessSeed) {
             Ok(()) => return,
             Err(error) => {
                 tracing::warn!(error, "metrics cannot be read; trying again");
-                std::thread::sleep(pause);
+                rest(pause, &seed.stop);
                 pause = (pause * 2).min(Duration::from_secs(5));
             }
         }
+    }
+}
+
+/// Sleeps, and wakes early when it is stopped: a handover does not wait for a broker that has no metrics.
+fn rest(pause: Duration, stop: &AtomicBool) {
+    let begun = Instant::now();
+    while begun.elapsed() < pause && !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(POLL_WAIT.min(pause));
     }
 }
 

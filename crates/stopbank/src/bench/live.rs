@@ -4,7 +4,7 @@ use super::Plan;
 use super::child::LoadChild;
 use super::report::{Latency, Live, Trial, Work};
 use super::search::{best, is_sustained, search};
-use crate::config::Config;
+use crate::config::{Config, Grace, Length};
 use crate::exit::Failure;
 use crate::wiring;
 use kafka::{Connection, Provision, Telemetry, Topics};
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PARTITIONS: i32 = 8;
 /// The share of the sustained rate at which latencies are measured.
 const STEADY: f64 = 0.7;
+/// How long a window waits for what is late.
+const GRACE: Length = Length::from_ms(500);
 /// The steady load lasts so many trials' time.
 const STEADY_WINDOWS: u32 = 3;
 /// The embedded broker drops what it has no room for: when nothing new has come for so long, the rest is gone.
@@ -92,12 +94,16 @@ fn with_load(plan: &Plan, mix: &str, prefix: &str, topics: &Topics, tell: &dyn F
     })
 }
 
-/// The pipeline that `run` starts, with defaults, on topics of its own, and acting.
+/// The pipeline that `run` starts, on topics of its own, and acting. Two settings are not the defaults: the grace is one that
+/// `auto` finds for prompt exporters after its first half minute, in which windows would close ten seconds late; and memory is
+/// what the plan says, because a window and its grace must fit.
 fn start(plan: &Plan, brokers: &str, topics: &Topics) -> Result<Handle, Failure> {
     let mut config = Config::default();
     config.kafka.brokers = brokers.to_owned();
     config.domain.name = "bench".to_owned();
     config.engine.mode = Mode::Act;
+    config.window.grace = Grace::Fixed(GRACE);
+    config.runtime.memory_mib = plan.memory_mib;
     let mut pipeline = wiring::pipeline(&config)?;
     pipeline.topics = topics.clone();
     pipeline.group = topics.traces.first().cloned().unwrap_or_default();

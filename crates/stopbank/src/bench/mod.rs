@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) trials: u32,
     /// Spans of the backlog, and of the replay.
     pub(crate) spans: u64,
+    /// The pipeline's `runtime.memory_mib`.
+    pub(crate) memory_mib: usize,
 }
 
 /// A mix by its name on the command line.

@@ -31,6 +31,9 @@ pub(crate) struct Bench {
     /// Spans of the backlog that is read back, and of the replay.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) spans: u64,
+    /// The pipeline's `runtime.memory_mib`: spans of a window and its grace must fit, some 460 bytes each.
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) memory_mib: usize,
     /// Compare with a run that was saved with `--format json > FILE`.
     #[arg(long, value_name = "FILE")]
     pub(crate) compare: Option<PathBuf>,

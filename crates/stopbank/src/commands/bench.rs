@@ -50,6 +50,7 @@ fn measured(arguments: &Bench, format: Format) -> Result<Report, Failure> {
         window: arguments.window.duration(),
         trials: arguments.trials.max(1),
         spans: arguments.spans.max(1),
+        memory_mib: arguments.memory_mib,
     };
     let progress = Progress::new();
     let report = bench::run(&plan, &|what| progress.show(what));

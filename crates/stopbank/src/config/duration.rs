@@ -13,6 +13,10 @@ pub(crate) struct Length(Duration);
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl Length {
+    pub(crate) const fn from_ms(ms: u64) -> Length {
+        Length(Duration::from_millis(ms))
+    }
+
     pub(crate) const fn from_secs(seconds: u64) -> Length {
         Length(Duration::from_secs(seconds))
     }
