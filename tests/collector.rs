@@ -40,8 +40,9 @@ fn spans_of_the_sdks_of_python_node_java_and_go_come_through_a_collector_into_th
     let admin = format!("127.0.0.1:{}", free_port());
     let mut command = stopbank(&["run", "--format", "json"]);
     environment(&mut command, broker, &topics, &broker.unique("sdks"));
-    // The SDKs send batches every 5 s: how long to wait for them is found out.
-    command.env("STOPBANK_WINDOW_IDLE_AFTER", "1s");
+    // The SDKs send batches every 5 s: how long to wait for them is found out, as long as their pauses are not taken for the end
+    // (everything closes three windows after what is idle).
+    command.env("STOPBANK_WINDOW_IDLE_AFTER", "3s");
     command.env("STOPBANK_ADMIN_ADDRESS", &admin);
     let running = Running::silent(&mut command);
     let calls = |graph: &Value| -> u64 { edges(graph).filter_map(|edge| edge["calls_total"].as_u64()).sum() };
