@@ -94,9 +94,9 @@ fn with_load(plan: &Plan, mix: &str, prefix: &str, topics: &Topics, tell: &dyn F
     })
 }
 
-/// The pipeline that `run` starts, on topics of its own, and acting. Two settings are not the defaults: the grace is one that
-/// `auto` finds for prompt exporters after its first half minute, in which windows would close ten seconds late; and memory is
-/// what the plan says, because a window and its grace must fit.
+/// The pipeline that `run` starts, on topics of its own, and acting. Two settings are not the defaults: the grace is fixed,
+/// because `auto` waits ten seconds in a partition's first half minute, and what is measured should be what comes after it; and
+/// memory is what the plan says, because a window and its grace must fit.
 fn start(plan: &Plan, brokers: &str, topics: &Topics) -> Result<Handle, Failure> {
     let mut config = Config::default();
     config.kafka.brokers = brokers.to_owned();
