@@ -51,7 +51,7 @@ pub(crate) fn run(seed: &WitnessSeed) {
 fn rest(pause: Duration, stop: &AtomicBool) {
     let begun = Instant::now();
     while begun.elapsed() < pause && !stop.load(Ordering::Relaxed) {
-        std::thread::sleep(POLL_WAIT.min(pause));
+        std::thread::sleep(POLL_WAIT);
     }
 }
 
@@ -114,4 +114,20 @@ fn take(
     };
     seed.state.counters.poison.add(1);
     letters.write(record, at_byte, &reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_when_it_is_stopped() {
+        let stop = AtomicBool::new(false);
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| rest(Duration::from_secs(600), &stop));
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert!(begun.elapsed() < Duration::from_secs(300), "it slept on");
+    }
 }

@@ -93,6 +93,7 @@ impl<'a> Slots<'a> {
         }
     }
 
+    /// What is no integer as it stands: apart, so that the usual case stays small wherever it is asked for.
     #[inline(never)]
     fn int_of_other(&self, key: Key) -> Option<i64> {
         match self.get(key)? {

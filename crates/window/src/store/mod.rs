@@ -304,7 +304,7 @@ impl Store {
     pub(crate) fn reserve(&mut self, spans: usize) {
         let (calls, inner) = (&self.calls, &self.inner);
         let alive = |id: NodeId| if id.pool() == 0 { calls.alive(id) } else { inner.alive(id) };
-        self.index.reserve(self.calls.len() + self.inner.len() + spans * 3, alive);
+        self.index.reserve(calls.len() + inner.len() + spans * 3, alive);
     }
 
     pub(crate) fn len(&self) -> usize {
