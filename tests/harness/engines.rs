@@ -60,12 +60,23 @@ impl Engine {
 
     /// The epoch under which it owns the domain, as it says itself.
     pub fn epoch(&self) -> Option<u64> {
+        let text = self.metrics()?;
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        value("stopbank_running ").filter(|running| *running == 1).and_then(|_| value("stopbank_epoch "))
+    }
+
+    fn metrics(&self) -> Option<String> {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().timeout_global(Some(Duration::from_millis(500))).build().into();
         let answer = agent.get(format!("http://127.0.0.1:{}/metrics", self.port)).call();
-        let text = answer.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok())?;
-        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-        value("stopbank_running ").filter(|running| *running == 1).and_then(|_| value("stopbank_epoch "))
+        answer.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok())
+    }
+
+    /// Its counters and gauges that are not zero, without histograms.
+    fn measures(&self) -> Option<String> {
+        let text = self.metrics()?;
+        let tells = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0") && !line.contains("_bucket");
+        Some(text.lines().filter(tells).collect::<Vec<_>>().join("\n"))
     }
 
     /// How often something stands in the logs of all its processes.
@@ -97,8 +108,11 @@ impl Drop for Engine {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"DEBUG\"")).collect();
-            eprintln!("the end of {}:\n{}", self.log.display(), lines[lines.len().saturating_sub(60)..].join("\n"));
+            // Every start says of a dozen topics that they are there.
+            let tells = |line: &&str| !line.contains("\"DEBUG\"") && !line.contains("Present {");
+            let lines: Vec<&str> = text.lines().filter(tells).collect();
+            eprintln!("the end of {}:\n{}", self.log.display(), lines[lines.len().saturating_sub(40)..].join("\n"));
+            eprintln!("what it measures of itself:\n{}", self.measures().unwrap_or_default());
         }
         self.signal("CONT");
         let _ = self.child.kill();

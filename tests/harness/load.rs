@@ -19,11 +19,19 @@ pub struct Load {
     thread: JoinHandle<()>,
 }
 
-/// The shop; `inventory` becomes slow at each of these seconds.
-fn topology(slow_at_s: &[u64]) -> Topology {
-    let faults = slow_at_s.iter().map(|at| {
+/// A service that becomes so many times slower at a second, for twelve of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Slow {
+    pub service: &'static str,
+    pub factor: f64,
+    pub at_s: u64,
+}
+
+/// The shop, and what becomes slow.
+fn topology(slow: &[Slow]) -> Topology {
+    let faults = slow.iter().map(|Slow { service, factor, at_s }| {
         format!(
-            "\n[[fault]]\nkind = \"slow\"\nservice = \"inventory\"\nfactor = 4.0\nstart_s = {at}.0\nduration_s = 12.0\n"
+            "\n[[fault]]\nkind = \"slow\"\nservice = \"{service}\"\nfactor = {factor:.1}\nstart_s = {at_s}.0\nduration_s = 12.0\n"
         )
     });
     let shop = lab::builtin("shop").expect("it comes with the program").without_faults();
@@ -43,12 +51,12 @@ impl Load {
         topics: &Topics,
         (domain, keyring): (&str, Keyring),
         seed: u64,
-        slow_at_s: &[u64],
+        slow: &[Slow],
         written: Arc<AtomicU64>,
     ) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let (connection, topics, stopped) = (connection.clone(), topics.clone(), stop.clone());
-        let (domain, topology) = (domain.to_owned(), topology(slow_at_s));
+        let (domain, topology) = (domain.to_owned(), topology(slow));
         // A world does not go from thread to thread: it is made where it lives.
         let thread = std::thread::spawn(move || {
             let start_unix_ns = crate::fixture::now_ms() * 1_000_000;

@@ -3,7 +3,7 @@
 use control::{Clamps, Key, Keyring, Me, Role, Subscriber};
 use engine::{Effect, Engine, Input};
 use kafka::{Connection, Edge, Tail, TailConfig, TailRecord, Topics};
-use model::{CommandId, FindingState, Mode, Setting};
+use model::{CommandId, Finding, FindingState, Mode, Setting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -48,9 +48,33 @@ impl Oracle<'_> {
 
     /// Findings that opened, or went on, in windows that ended after `since_ms`.
     pub fn told_since(&self, since_ms: u64) -> usize {
-        let findings = self.read(&self.topics.findings).into_iter();
-        let findings = findings.filter_map(|record| control::decode_finding(&record.into_record()).ok());
+        let findings = self.findings().into_iter();
         findings.filter(|one| one.state != FindingState::Closed && one.at_ms >= since_ms).count()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let records = self.read(&self.topics.findings).into_iter();
+        records.filter_map(|record| control::decode_finding(&record.into_record()).ok()).collect()
+    }
+
+    /// What was found and counted, for people who ask why nothing was told: seconds are counted from `since_ms`.
+    pub fn story(&self, since_ms: u64) -> String {
+        let mut told = Vec::new();
+        for one in self.findings() {
+            told.push((one.at_ms, format!("{:?} {:?} {}: {}", one.state, one.signature, one.subject, one.summary)));
+        }
+        for record in self.read(&self.topics.control) {
+            let (_, command) = wire(&record).into_command();
+            let at_ms = record.timestamp_ms.unwrap_or(0) as u64;
+            told.push((at_ms, format!("{:?} {:?}", command.target, command.setting)));
+        }
+        for input in self.inputs() {
+            let Input::Window(window) = input else { continue };
+            told.push((window.end_ns / 1_000_000, format!("{} spans, {} late", window.spans, window.late)));
+        }
+        told.sort();
+        let seconds = |ms: u64| (ms as f64 - since_ms as f64) / 1_000.0;
+        told.iter().map(|(at_ms, what)| format!("{:>7.1} s {what}\n", seconds(*at_ms))).collect()
     }
 
     /// Checks everything that must hold at any time.
