@@ -150,6 +150,8 @@ impl Path {
             for window in self.merger.push(0, parts, low_ns) {
                 self.calls += window.edges.iter().map(|row| row.calls.0 / 1024).sum::<u64>();
             }
+        } else {
+            self.shard.pass(low_ns);
         }
     }
 }
@@ -174,6 +176,7 @@ fn windows(criterion: &mut Criterion) {
                 spent
             });
         });
+        eprintln!("{:?}", path.shard.counters());
         assert!(path.calls > 0 && path.shard.counters().evicted == 0 && path.shard.counters().duplicates == 0);
     }
     group.finish();

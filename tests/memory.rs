@@ -101,6 +101,7 @@ fn no_span_allocates_on_the_hot_path_in_the_steady_state() {
             marks.observe(PartitionId::default(), span.instance, span.end_ns, None);
         }
         shard.observe(&facts.spans, &facts.names, Counting::PROMPT);
+        shard.pass(marks.low_ns().unwrap_or(0));
         // Twelve seconds: every generation of remembered spans has been turned over twice.
         if closes >= 12 {
             allocations += calls() - before;

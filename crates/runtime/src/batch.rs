@@ -34,6 +34,8 @@ pub(crate) struct Batch {
     pub(crate) spans: Vec<Span>,
     pub(crate) runs: Vec<Run>,
     pub(crate) names: Arc<[Named]>,
+    /// What ended before this has come, as far as it is on time, Unix nanoseconds.
+    pub(crate) low_ns: u64,
     pub(crate) mark: Option<Arc<Mark>>,
     /// The record that all of it comes from, when records go one by one.
     pub(crate) origin: Option<Origin>,
@@ -98,15 +100,15 @@ impl Splitter {
         self.spans
     }
 
-    /// The open batches, one per shard, with this mark behind their spans; empty ones are left out.
-    pub(crate) fn take(&mut self, mark: Option<&Arc<Mark>>) -> Vec<(usize, Batch)> {
+    /// The open batches, one per shard, with this mark and the low watermark behind their spans; empty ones are left out.
+    pub(crate) fn take(&mut self, mark: Option<&Arc<Mark>>, low_ns: u64) -> Vec<(usize, Batch)> {
         let names: Arc<[Named]> = std::mem::take(&mut self.names).into();
         self.spans = 0;
         let finish = |batch: &mut Batch| {
             let capacity = batch.spans.capacity().min(batch.spans.len() * 2);
             let next = Batch { spans: Vec::with_capacity(capacity), ..Batch::default() };
             let full = std::mem::replace(batch, next);
-            Batch { names: names.clone(), mark: mark.cloned(), ..full }
+            Batch { names: names.clone(), mark: mark.cloned(), low_ns, ..full }
         };
         let batches = self.open.iter_mut().map(finish).enumerate();
         batches.filter(|(_, batch)| !batch.is_empty()).collect()
@@ -127,13 +129,13 @@ mod tests {
         let mut splitter = Splitter::new(4);
         (0..1000u128).for_each(|at| splitter.push(&span(at % 50), Counting::PROMPT));
         assert_eq!(splitter.spans(), 1000);
-        let batches = splitter.take(None);
+        let batches = splitter.take(None, 0);
         for trace in 0..50u128 {
             let holders = batches.iter().filter(|(_, batch)| batch.spans.iter().any(|span| span.trace.0 == trace));
             assert_eq!(holders.count(), 1);
         }
         assert_eq!(batches.iter().map(|(_, batch)| batch.spans.len()).sum::<usize>(), 1000);
-        assert!(splitter.take(None).is_empty());
+        assert!(splitter.take(None, 0).is_empty());
     }
 
     #[test]
@@ -150,6 +152,6 @@ mod tests {
     fn a_mark_goes_to_every_shard_also_to_idle_ones() {
         let mark =
             Arc::new(Mark { closed_ns: 5, positions: Positions::new(), polled_at: Instant::now(), ended: false });
-        assert_eq!(Splitter::new(3).take(Some(&mark)).len(), 3);
+        assert_eq!(Splitter::new(3).take(Some(&mark), 0).len(), 3);
     }
 }

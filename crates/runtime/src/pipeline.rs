@@ -115,8 +115,11 @@ fn check(config: &PipelineConfig) -> Result<(), RuntimeError> {
     if config.shards == 0 || config.shards > 256 {
         return wrong("`shards` must be between 1 and 256");
     }
-    if config.window.width_ns == 0 || config.window.width_ns != config.watermark.width_ns {
-        return wrong("the window's width must be above zero and the same for shards and watermarks");
+    let width_ns = config.window.width_ns;
+    if width_ns == 0 || !width_ns.is_multiple_of(window::SLICES) || width_ns != config.watermark.width_ns {
+        return wrong(
+            "the window's width must be a multiple of 64 ns, above zero, and the same for shards and watermarks",
+        );
     }
     if config.tick_ms == 0 {
         return wrong("`tick_ms` must be above zero");

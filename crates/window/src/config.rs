@@ -1,12 +1,13 @@
 //! What a shard is told: sizes, times and caps, and how a batch of spans is to be counted.
 
+use crate::Admit;
 use model::{Criticality, NameId};
 use std::collections::BTreeMap;
 
 /// How a shard works. All caps are per shard; every one has a default that suits a fleet of a few hundred services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardConfig {
-    /// The length of a window, nanoseconds.
+    /// The length of a window, nanoseconds; a multiple of [`crate::SLICES`] (else it is made one).
     pub width_ns: u64,
     /// One trace in so many is followed as a flow (by trace hash); 1 follows all, 0 none.
     pub flow_sample: u32,
@@ -76,6 +77,14 @@ pub enum Counting {
         /// How late other halves come there ([`crate::Watermarks::patience`]).
         patience: Patience,
     },
+    /// Each in the window of its own end, and that is open; but what was read before on the same partition has passed its
+    /// end ([`crate::Admit::Slow`]): it counts in the slice of the window that holds `watermark_ns`, not in an earlier one.
+    Slow {
+        /// The partition's watermark when the span arrived, Unix nanoseconds; its slice's beginning will do.
+        watermark_ns: u64,
+        /// As in [`Counting::Count`].
+        patience: Patience,
+    },
     /// All of these came after their partition's watermark ([`crate::Admit::Late`]): each counts as late, in the window
     /// that holds `watermark_ns`.
     Late {
@@ -91,6 +100,17 @@ pub enum Counting {
 impl Counting {
     /// Nobody there is late.
     pub const PROMPT: Counting = Counting::Count { patience: Patience(0) };
+
+    /// As its partition's watermark has it; `None` for what is not to be counted.
+    #[inline]
+    pub fn of(admit: Admit, patience: Patience) -> Option<Counting> {
+        match admit {
+            Admit::OnTime => Some(Counting::Count { patience }),
+            Admit::Slow { watermark_ns } => Some(Counting::Slow { watermark_ns, patience }),
+            Admit::Late { watermark_ns } => Some(Counting::Late { watermark_ns, patience }),
+            Admit::Future => None,
+        }
+    }
 }
 
 /// For how many windows, beyond two, a span is remembered and waits for a parent that it names and that was not seen: while

@@ -2,8 +2,8 @@
 //! thread (replay, the lab).
 
 use crate::{
-    Admit, Counting, Grace, Merger, MergerConfig, Part, PartitionId, Shard, ShardConfig, ShardCounters,
-    WatermarkConfig, Watermarks,
+    Counting, Grace, Merger, MergerConfig, Part, PartitionId, Shard, ShardConfig, ShardCounters, WatermarkConfig,
+    Watermarks,
 };
 use model::{NameId, Named, Span, SpanFlags, Window};
 
@@ -41,14 +41,10 @@ impl Lane {
             let exporter: NameId = if span.instance.is_some() { span.instance } else { span.service };
             let admit = self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms);
             let patience = self.watermarks.patience(partition);
-            let how = match admit {
-                Admit::OnTime => Some(Counting::Count { patience }),
-                Admit::Late { watermark_ns } => Some(Counting::Late { watermark_ns, patience }),
-                Admit::Future => {
-                    self.future += u64::from(!span.flags.has(SpanFlags::LINKED));
-                    None
-                }
-            };
+            let how = Counting::of(admit, patience);
+            if how.is_none() {
+                self.future += u64::from(!span.flags.has(SpanFlags::LINKED));
+            }
             if how != Some(run) {
                 self.shard.observe(&spans[from..at], &[], run);
                 from = at + usize::from(how.is_none());
@@ -60,10 +56,10 @@ impl Lane {
 
     /// The windows that the low watermark has passed since the last call.
     pub fn close(&mut self) -> Vec<Window> {
-        match self.watermarks.low_ns() {
-            Some(low_ns) => self.close_until(low_ns / self.width_ns * self.width_ns, Shard::close_until),
-            None => Vec::new(),
-        }
+        let Some(low_ns) = self.watermarks.low_ns() else { return Vec::new() };
+        let windows = self.close_until(low_ns / self.width_ns * self.width_ns, Shard::close_until);
+        self.shard.pass(low_ns);
+        windows
     }
 
     /// The input has ended: every window.

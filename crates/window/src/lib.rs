@@ -20,6 +20,7 @@ mod part;
 mod rows;
 mod settle;
 mod store;
+mod tick;
 mod watermark;
 
 pub use config::{Counting, Labels, Patience, ShardConfig};
@@ -28,6 +29,7 @@ pub use lane::Lane;
 pub use merger::{Merger, MergerConfig};
 pub use part::Part;
 pub use shard::{Shard, ShardCounters};
+pub use tick::SLICES;
 pub use watermark::{Admit, PartitionId, WatermarkConfig, Watermarks};
 
 #[cfg(test)]

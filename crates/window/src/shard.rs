@@ -5,8 +5,9 @@ use crate::held::Held;
 use crate::names::Names;
 use crate::opens::Opens;
 use crate::rows::{Admissions, Open, Served, StepKey};
-use crate::settle::{Scratch, Settler, settles};
-use crate::store::{Kind, NodeId, Number, Store, Stored};
+use crate::settle::{Scratch, Settler, passes, settles};
+use crate::store::{Kind, NodeId, Number, State, Store, Stored};
+use crate::tick::Tick;
 use crate::{Counting, Part, Patience, ShardConfig};
 use model::{Criticality, Named, ServiceKey, Span, SpanFlags, SpanKind};
 
@@ -22,6 +23,8 @@ pub struct ShardCounters {
     pub duplicates: u64,
     /// Counted as late.
     pub late: u64,
+    /// Settled ahead of the close of their window.
+    pub early: u64,
     /// Refused: too far ahead.
     pub future: u64,
     /// Forgotten before their time because memory was short; they were counted first.
@@ -45,6 +48,10 @@ pub struct Shard {
     counters: ShardCounters,
     /// Windows of a lower number are closed.
     closed: u64,
+    /// Earlier slices have passed: nothing that is on time counts in them any more.
+    passed: Tick,
+    /// Spans that are looked at next; memory that is used again.
+    ids: Vec<NodeId>,
     /// The number of the last window that was given, and how many empty ones that makes in a row.
     given: Option<(u64, u32)>,
     /// When it was last looked what is to be forgotten, Unix nanoseconds of event time.
@@ -56,7 +63,8 @@ pub struct Shard {
 impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig) -> Shard {
-        let config = ShardConfig { width_ns: config.width_ns.max(1), open_max: config.open_max.max(1), ..config };
+        let config =
+            ShardConfig { width_ns: Tick::even_ns(config.width_ns), open_max: config.open_max.max(1), ..config };
         let (quarter, sixteenth) = (config.budget_bytes / 4, config.budget_bytes / 16);
         Shard {
             store: Store::new(config.budget_bytes - quarter - sixteenth),
@@ -67,6 +75,8 @@ impl Shard {
             scratch: Scratch::default(),
             counters: ShardCounters::default(),
             closed: 0,
+            passed: Tick(0),
+            ids: Vec::new(),
             given: None,
             marked_ns: 0,
             patience: Patience::default(),
@@ -76,7 +86,13 @@ impl Shard {
 
     /// Everything up to `closed_until_ns` was closed before a restart: it is not given again.
     pub fn resume(&mut self, closed_until_ns: u64) {
-        self.closed = self.closed.max(closed_until_ns / self.config.width_ns);
+        self.close_before(closed_until_ns / self.config.width_ns);
+    }
+
+    /// Windows before this one are closed.
+    fn close_before(&mut self, window: u64) {
+        self.closed = self.closed.max(window);
+        self.passed = self.passed.max(Tick::first_of(self.closed));
     }
 
     /// Takes a batch of spans of this shard's traces, in the order of arrival, and names that were announced (all names go
@@ -98,33 +114,37 @@ impl Shard {
         while let Some(kind) = self.store.full() {
             self.evict(kind);
         }
-        let own = span.end_ns / self.config.width_ns;
-        let (window, patience) = match how {
-            Counting::Count { patience } => (own.max(self.closed), patience),
-            Counting::Late { watermark_ns, patience } => {
-                (own.max(self.closed).max(watermark_ns / self.config.width_ns), patience)
+        let own = Tick::of(span.end_ns, self.config.width_ns);
+        let (tick, patience) = match how {
+            Counting::Count { patience } => (own, patience),
+            // Where its partition's watermark stands no slice has passed, whatever comes of other partitions.
+            Counting::Slow { watermark_ns, patience } | Counting::Late { watermark_ns, patience } => {
+                (own.max(Tick::of(watermark_ns, self.config.width_ns)), patience)
             }
             Counting::PairOnly => {
                 self.counters.duplicates += u64::from(self.store.insert_pair_only(span) == Stored::Duplicate);
                 return;
             }
         };
+        let tick = if tick >= self.passed { tick } else { Tick::last_of(tick.window().max(self.closed)) };
+        let window = tick.window();
         if self.opens.len() >= self.config.open_max && !self.opens.contains(window) && !self.make_way(window) {
             self.counters.future += 1;
             return;
         }
-        match self.store.insert(span, window) {
+        match self.store.insert(span, tick) {
             Stored::Duplicate => self.counters.duplicates += 1,
             Stored::New(id) => {
                 self.patience = self.patience.max(patience);
-                self.count(span, id, (window, window > own), patience);
+                self.count(span, id, (own, tick), patience);
             }
         }
     }
 
     #[inline]
-    fn count(&mut self, span: &Span, id: NodeId, (window, late): (u64, bool), patience: Patience) {
-        let open = self.opens.at(window);
+    fn count(&mut self, span: &Span, id: NodeId, (own, tick): (Tick, Tick), patience: Patience) {
+        let late = tick.window() > own.window();
+        let open = self.opens.at(tick.window());
         let linked = span.flags.has(SpanFlags::LINKED);
         if !linked {
             open.spans += 1;
@@ -134,6 +154,9 @@ impl Shard {
         let node = self.store.get_mut(id).expect("just inserted");
         node.criticality = label(span, self.config.labels);
         node.patience = patience;
+        if tick > own {
+            node.state.set(State::SLOW);
+        }
         if !settles(node) {
             if !linked && !node.is_proxy() {
                 let key = StepKey { service: span.service, operation: span.operation };
@@ -145,6 +168,9 @@ impl Shard {
             return;
         }
         open.settle.push(id);
+        if passes(node) {
+            open.due.push(tick, id);
+        }
         if linked || matches!(span.kind, SpanKind::Client | SpanKind::Producer) || span.flags.has(SpanFlags::PROXY) {
             return;
         }
@@ -165,8 +191,59 @@ impl Shard {
     }
 
     /// Closes every window that ends at or before `watermark_ns`, ascending; also empty ones in between. Rows are sorted.
+    /// What ends before it in the next one is settled as far as that can be done.
     pub fn close_until(&mut self, watermark_ns: u64) -> Vec<Part> {
-        self.close(watermark_ns / self.config.width_ns, false)
+        let parts = self.close(watermark_ns / self.config.width_ns, false);
+        self.pass(watermark_ns);
+        parts
+    }
+
+    /// Everything that is on time and ends before `watermark_ns` is there: what is complete of it in the first open window is
+    /// settled ahead of its close, but for its last slice. What comes of it does not depend on how often this is called.
+    pub fn pass(&mut self, watermark_ns: u64) {
+        if let Some(first) = self.opens.first() {
+            let until = Tick::of(watermark_ns, self.config.width_ns).min(Tick::last_of(first));
+            self.pass_slices(first, until);
+        }
+    }
+
+    /// Settles what is complete in a window's slices before `until`.
+    fn pass_slices(&mut self, number: u64, until: Tick) {
+        let from = self.passed.max(Tick::first_of(number));
+        self.passed = self.passed.max(until);
+        if from >= until {
+            return;
+        }
+        let Some(mut open) = self.opens.take(number) else { return };
+        for tick in (from.0..until.0).map(Tick) {
+            self.pass_slice(&mut open, tick);
+        }
+        self.opens.put_back(number, open);
+    }
+
+    /// Settles what is complete by the end of a slice.
+    fn pass_slice(&mut self, open: &mut Open, tick: Tick) {
+        open.due.take(tick, &mut self.ids);
+        for ids in self.ids.chunks(WARM) {
+            self.store.warm_children(ids);
+            let mut settler = Settler {
+                store: &self.store,
+                config: &self.config,
+                window: tick.window(),
+                tick,
+                worked: tick,
+                open,
+                shared: &mut self.shared,
+                scratch: &mut self.scratch,
+                held: &mut self.held,
+                hasty: false,
+            };
+            ids.iter().for_each(|id| settler.pass(*id));
+            self.counters.early += std::mem::take(&mut self.scratch.early);
+            for (call, half) in self.scratch.paired.drain(..) {
+                self.store.pair(call, half);
+            }
+        }
     }
 
     /// The same where nothing comes any more: in the last of these windows no span waits for its parent.
@@ -184,7 +261,7 @@ impl Shard {
             self.give(first, hasty, &mut parts);
         }
         self.give_empty(target, &mut parts);
-        self.closed = self.closed.max(target);
+        self.close_before(target);
         self.forget_old();
         parts
     }
@@ -200,24 +277,31 @@ impl Shard {
     }
 
     fn give(&mut self, number: u64, hasty: bool, parts: &mut Vec<Part>) {
+        let end = Tick::first_of(number + 1);
+        self.pass_slices(number, end);
         let held = self.held.take(number);
         let mut open = self.opens.take_or_new(number);
         let settle = std::mem::take(&mut open.settle);
+        self.ids.clear();
+        self.ids.extend(settle.iter().copied().filter(|id| !self.store.is_settled(*id)));
         let mut settler = Settler {
             store: &self.store,
             config: &self.config,
             window: number,
+            tick: Tick::last_of(number),
+            worked: end,
             open: &mut open,
             shared: &mut self.shared,
             scratch: &mut self.scratch,
             held: &mut self.held,
             hasty,
         };
-        for ids in settle.chunks(WARM) {
+        for ids in self.ids.chunks(WARM) {
             settler.store.warm_relatives(ids);
             ids.iter().for_each(|id| settler.settle(*id));
         }
         held.iter().for_each(|one| settler.settle_deferred(*one));
+        settler.follow_rest();
         open.settle = settle;
         self.turn_admissions(&open);
         self.counters.folded += open.folded;
@@ -227,7 +311,7 @@ impl Shard {
         parts.push(part);
         self.opens.recycle(open, &mut self.shared);
         self.given = Some((number, 0));
-        self.closed = self.closed.max(number + 1);
+        self.close_before(number + 1);
     }
 
     fn turn_admissions(&mut self, open: &Open) {
@@ -273,14 +357,16 @@ impl Shard {
     /// Settles those of the oldest whose windows are still open.
     fn settle_until(&mut self, kind: Kind, until: Number) {
         for (id, node) in self.store.until(kind, until) {
-            if node.window < self.closed || !settles(node) {
+            if node.window() < self.closed || self.store.is_settled(id) || !settles(node) {
                 continue;
             }
-            let Some(mut open) = self.opens.take(node.window) else { continue };
+            let Some(mut open) = self.opens.take(node.window()) else { continue };
             Settler {
                 store: &self.store,
                 config: &self.config,
-                window: node.window,
+                window: node.window(),
+                tick: Tick::last_of(node.window()),
+                worked: self.passed,
                 open: &mut open,
                 shared: &mut self.shared,
                 scratch: &mut self.scratch,
@@ -288,7 +374,7 @@ impl Shard {
                 hasty: true,
             }
             .settle_now(id);
-            self.opens.put_back(node.window, open);
+            self.opens.put_back(node.window(), open);
         }
     }
 

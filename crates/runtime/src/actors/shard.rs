@@ -45,12 +45,16 @@ impl ShardActor {
             self.shard.observe(spans, &[], run.how);
             rest = after;
         }
-        let mark = batch.mark.clone()?;
+        let Some(mark) = batch.mark.clone() else {
+            self.shard.pass(batch.low_ns);
+            return None;
+        };
         let parts = match mark.ended {
             true => self.shard.close_all(mark.closed_ns),
             false => self.shard.close_until(mark.closed_ns),
         };
         self.publish();
+        // What has passed beyond the last window can wait for the next batch: the engine waits for these parts.
         Some(Closed { shard: self.at, parts, mark })
     }
 

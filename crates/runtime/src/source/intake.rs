@@ -15,7 +15,7 @@ use model::{Span, SpanFlags};
 use std::sync::Arc;
 use std::time::Instant;
 use telemetry::{Encoding, Facts, Poison, Reader, ReaderConfig};
-use window::{Admit, Counting, PartitionId, Watermarks};
+use window::{Counting, PartitionId, Watermarks};
 
 /// Everything between a polled record and the shards' batches.
 pub(crate) struct Intake {
@@ -126,18 +126,14 @@ impl Intake {
             let admit = self.watermarks.observe(partition, exporter, span.end_ns, arrival_ms);
             let patience = self.watermarks.patience(partition);
             let counted = !is_new && self.ledger.seen(partition, at, span.end_ns) == Seen::Counted;
-            let how = match admit {
-                Admit::Future => {
-                    future += 1;
-                    continue;
-                }
-                _ if counted => Counting::PairOnly,
-                Admit::OnTime => Counting::Count { patience },
-                Admit::Late { watermark_ns } => {
-                    self.ledger.late(partition, at, watermark_ns);
-                    Counting::Late { watermark_ns, patience }
-                }
+            let Some(how) = Counting::of(admit, patience) else {
+                future += 1;
+                continue;
             };
+            let how = if counted { Counting::PairOnly } else { how };
+            if let Counting::Late { watermark_ns, .. } = how {
+                self.ledger.late(partition, at, watermark_ns);
+            }
             newest_ns = newest_ns.max(span.end_ns);
             if !self.sampling.keep(span) {
                 left_out += u64::from(is_original(span));
@@ -157,6 +153,11 @@ impl Intake {
             self.dead_letters.write_future(record, future, now_ms());
         }
         newest_ns
+    }
+
+    /// What ended before this has been read, as far as it is on time, Unix nanoseconds.
+    pub(crate) fn low_ns(&mut self) -> u64 {
+        self.watermarks.low_ns().unwrap_or(0)
     }
 
     /// The mark that closes every window that may close now, if there is one more than before.

@@ -179,20 +179,20 @@ impl SourceThread {
         polled.events.into_iter().for_each(|event| self.happened(event));
         self.note_changes(awake);
         self.look();
-        let mark = match (self.read_again(), self.silent_for_long()) {
-            (false, _) => None,
-            (true, true) => self.intake.last_mark(Instant::now()),
-            (true, false) => self.intake.mark(Instant::now()),
+        let (mark, low_ns) = match (self.read_again(), self.silent_for_long()) {
+            (false, _) => (None, 0),
+            (true, true) => (self.intake.last_mark(Instant::now()), self.intake.low_ns()),
+            (true, false) => (self.intake.mark(Instant::now()), self.intake.low_ns()),
         };
         if mark.is_some() || self.intake.splitter.spans() > 0 {
-            self.outbox.offer(self.intake.splitter.take(mark.as_ref()));
+            self.outbox.offer(self.intake.splitter.take(mark.as_ref(), low_ns));
         }
         self.hand_over().map(|_| ())
     }
 
     /// Hands the spans of one record over, before any mark: whatever a shard dies of then is that record.
     fn offer_alone(&mut self, origin: Option<Origin>) {
-        let batches = self.intake.splitter.take(None).into_iter();
+        let batches = self.intake.splitter.take(None, 0).into_iter();
         self.outbox.offer(batches.map(|(shard, batch)| (shard, Batch { origin, ..batch })).collect());
     }
 
@@ -354,7 +354,7 @@ impl SourceThread {
             _ => self.intake.mark(Instant::now()),
         };
         self.source.pause();
-        self.outbox.offer(self.intake.splitter.take(mark.as_ref()));
+        self.outbox.offer(self.intake.splitter.take(mark.as_ref(), 0));
         while !self.stop.load(Ordering::Relaxed) && !self.signals.overdue() {
             self.state.progress.source_came_round();
             match self.outbox.flush() {

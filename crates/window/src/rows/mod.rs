@@ -1,6 +1,7 @@
 //! The rows of an open window: accumulators that are filled span by span and become rows when the window closes.
 
 mod admission;
+mod due;
 mod edge;
 mod exemplar;
 mod flow;
@@ -13,6 +14,7 @@ mod step;
 mod table;
 
 pub(crate) use admission::Admission;
+pub(crate) use due::Due;
 pub(crate) use edge::{Attempt, Called, EdgeAcc, FailedBucket, merge_failed};
 pub(crate) use exemplar::{Exemplars, Ranked};
 pub(crate) use flow::FlowAcc;

@@ -1,6 +1,6 @@
 //! An open window: its rows, and the spans that are settled when it closes.
 
-use super::{Accumulator, Admission, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, Side, StepAcc, StepKey, Table};
+use super::{Accumulator, Admission, Due, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, Side, StepAcc, StepKey, Table};
 use crate::ShardConfig;
 use crate::store::NodeId;
 use hashbrown::HashSet;
@@ -77,8 +77,12 @@ pub(crate) struct Open {
     pub(crate) flows: Table<FlowKey, FlowAcc>,
     pub(crate) steps: Table<StepKey, StepAcc>,
     pub(crate) side: Side,
-    /// Spans that are settled when the window closes.
+    /// Spans that are settled when the window closes, unless that was done before.
     pub(crate) settle: Vec<NodeId>,
+    /// Those with which others can be settled as soon as their slice has passed, by slice.
+    pub(crate) due: Due,
+    /// Entries of requests that may still have gone on when they were settled.
+    pub(crate) unfollowed: Vec<NodeId>,
     pub(crate) routes: HashSet<Route, super::table::Plain>,
     pub(crate) spans: u64,
     pub(crate) late: u64,
@@ -94,6 +98,8 @@ impl Open {
             steps: Table::new(),
             side: Side::new(),
             settle: Vec::new(),
+            unfollowed: Vec::new(),
+            due: Due::new(),
             routes: HashSet::with_hasher(super::table::Plain),
             spans: 0,
             late: 0,
@@ -179,9 +185,11 @@ impl Open {
         self.flows.clear();
         self.steps.clear();
         self.side.clear();
+        self.unfollowed.clear();
         let keep = self.settle.len() * 2;
         self.settle.clear();
         self.settle.shrink_to(keep);
+        self.due.clear();
         self.routes.clear();
         (self.spans, self.late, self.folded) = (0, 0, 0);
     }
@@ -196,7 +204,8 @@ impl Open {
             + self.flows.bytes()
             + self.steps.bytes()
             + lists
-            + self.settle.capacity() * std::mem::size_of::<NodeId>()
+            + self.due.bytes()
+            + (self.settle.capacity() + self.unfollowed.capacity()) * std::mem::size_of::<NodeId>()
             + self.routes.capacity() * (std::mem::size_of::<Route>() + 1)
     }
 }

@@ -1,9 +1,10 @@
 //! A server, consumer or root span is settled: the callee's facts, counted at its own end.
 
-use super::ancestors::Origin;
-use super::{Settler, is_timed};
+use super::ancestors::{Enclosing, Origin};
+use super::{Settler, is_timed, passes};
 use crate::rows::{Attempt, Called, Deferred, Route};
 use crate::store::{Node, NodeId, State};
+use crate::tick::Tick;
 use model::{Count, EdgeKey, EdgeKind, Failure, NameId, Outcome, ServiceKey, SpanFlags, SpanKind};
 
 /// A server that took longer than its client waited, beyond rounding, outlasted it whatever the clocks say.
@@ -12,23 +13,36 @@ const ROUNDING_NS: u64 = 1_000_000;
 impl Settler<'_> {
     #[inline]
     pub(super) fn settle_callee(&mut self, id: NodeId, node: &Node, waited: u8) {
+        let deferred = self.work(id, node, waited);
+        self.settle_origin(id, node, deferred);
+    }
+
+    /// The part that needs the children: what the service did itself. Gives what is left to settle.
+    #[inline]
+    pub(super) fn work(&mut self, id: NodeId, node: &Node, waited: u8) -> Deferred {
         let mut key = ServiceKey::default();
         if node.row != Node::NO_ROW {
             key = self.open.services.key(node.row);
-            if is_timed(node) {
+            let worked = passes(node) && node.tick < self.worked && !node.state.has(State::AGAIN);
+            if is_timed(node) && !worked {
                 let exclusive_us = self.exclusive_us(id, node);
                 let row = self.open.services.row(node.row);
                 row.own(exclusive_us, node.weight.count(), &mut self.shared.pool);
             }
         }
         let entry = if node.kind == SpanKind::Server { node.weight.count() } else { Count::ZERO };
-        self.settle_origin(id, node, Deferred { id, key, waited, entry });
+        Deferred { id, key, waited, entry }
     }
 
     /// The part that needs the parent: entry, edge, wasted work.
     pub(super) fn settle_origin(&mut self, id: NodeId, node: &Node, deferred: Deferred) {
+        let origin = self.origin(node);
+        self.settle_from(origin, id, node, deferred);
+    }
+
+    pub(super) fn settle_from(&mut self, origin: Origin, id: NodeId, node: &Node, deferred: Deferred) {
         let store = self.store;
-        match self.origin(node) {
+        match origin {
             Origin::Outside => self.enter(id, node, deferred.key),
             Origin::Inside => {}
             Origin::Unseen if self.hold(node, deferred) => {}
@@ -48,17 +62,33 @@ impl Settler<'_> {
 
     pub(super) fn settle_called(&mut self, id: NodeId, node: &Node, call_id: NodeId, call: &Node, key: ServiceKey) {
         let enclosing = self.enclosing(call);
-        let counted = if node.kind == SpanKind::Consumer {
-            Counted::Here
-        } else {
-            // What the call itself was paired with when it was settled; another server span under the same client span is
-            // work that no client span stands for: of the same service, it is an attempt that a proxy made by itself.
-            match self.pair_of(call_id, call.window.min(self.window)) {
-                Some((pair, other)) if pair != id && other.service == node.service => Counted::Again,
-                Some((pair, _)) if pair != id => Counted::Here,
-                _ => Counted::ByCaller,
-            }
-        };
+        let counted = self.counted(id, node, call_id, call);
+        self.settle_answer(id, node, call, key, (enclosing, counted));
+    }
+
+    /// Who counts the call that this is a half of?
+    pub(super) fn counted(&self, id: NodeId, node: &Node, call_id: NodeId, call: &Node) -> Counted {
+        if node.kind == SpanKind::Consumer {
+            return Counted::Here;
+        }
+        // What the call itself was paired with when it was settled; another server span under the same client span is
+        // work that no client span stands for: of the same service, it is an attempt that a proxy made by itself.
+        match self.pair_of(call_id, Tick::last_of(call.window()).min(self.tick)) {
+            Some((pair, other)) if pair != id && other.service == node.service => Counted::Again,
+            Some((pair, _)) if pair != id => Counted::Here,
+            _ => Counted::ByCaller,
+        }
+    }
+
+    #[inline]
+    pub(super) fn settle_answer(
+        &mut self,
+        id: NodeId,
+        node: &Node,
+        call: &Node,
+        key: ServiceKey,
+        (enclosing, counted): (Enclosing, Counted),
+    ) {
         let at = self.count_callee(node, call.service, enclosing.operation, counted);
         let count = node.weight.count();
         if node.kind == SpanKind::Consumer {
@@ -161,7 +191,7 @@ impl Settler<'_> {
 
     /// The place of the span's service row in this window; its own, or where it was deferred the same key's.
     fn service_row(&mut self, node: &Node, key: ServiceKey) -> Option<u32> {
-        if node.window == self.window && !node.state.has(State::PAIR_ONLY) {
+        if node.window() == self.window && !node.state.has(State::PAIR_ONLY) {
             return (node.row != Node::NO_ROW).then_some(node.row);
         }
         (key != ServiceKey::default()).then(|| self.open.service(key, node.weight.count().0, self.shared))
@@ -170,7 +200,7 @@ impl Settler<'_> {
 
 /// Who counts a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counted {
+pub(super) enum Counted {
     /// The client span does.
     ByCaller,
     /// Nobody else: this server or consumer span stands for it.

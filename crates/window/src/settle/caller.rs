@@ -1,5 +1,6 @@
 //! A client or producer span is settled: the caller's facts of a call, counted at the client's own end.
 
+use super::ancestors::Enclosing;
 use super::{CHILDREN_MAX, Settler, is_timed};
 use crate::rows::{Attempt, Called, Route};
 use crate::store::{Node, NodeId, State};
@@ -11,15 +12,21 @@ const TRIES_MAX: usize = 8;
 impl Settler<'_> {
     #[inline]
     pub(super) fn settle_caller(&mut self, id: NodeId, call: &Node) {
+        let pair_id = self.pair_of(id, self.tick).map_or(NodeId::NONE, |(pair, _)| pair);
+        let enclosing = self.enclosing(call);
+        self.settle_call(id, call, pair_id, enclosing);
+    }
+
+    #[inline]
+    pub(super) fn settle_call(&mut self, id: NodeId, call: &Node, pair_id: NodeId, enclosing: Enclosing) {
         let store = self.store;
-        let pair_id = self.pair_of(id, self.window).map_or(NodeId::NONE, |(pair, _)| pair);
         let pair = if pair_id.is_some() { store.get(pair_id) } else { None };
         match pair {
-            Some(consumer) if consumer.kind == SpanKind::Consumer => self.count_producer(call, consumer),
-            Some(server) => _ = self.count_call(id, call, pair_id, Some(server)),
+            Some(consumer) if consumer.kind == SpanKind::Consumer => self.count_producer(call, consumer, enclosing),
+            Some(server) => _ = self.count_call(id, call, (pair_id, Some(server)), enclosing),
             None if self.is_wrapper(id, call) => {}
             None => {
-                let at = self.count_call(id, call, NodeId::NONE, None);
+                let at = self.count_call(id, call, (NodeId::NONE, None), enclosing);
                 self.ask_sidecar(id, call, at);
             }
         }
@@ -31,14 +38,20 @@ impl Settler<'_> {
             && call.kind == SpanKind::Client
             && !call.flags.has(SpanFlags::DATABASE)
             && self
-                .children(id, self.window)
+                .children(id, self.tick)
                 .any(|(_, child)| child.kind == SpanKind::Client && child.service == call.service && !child.is_proxy())
     }
 
     /// Gives the place of the edge's row.
-    fn count_call(&mut self, id: NodeId, call: &Node, server_id: NodeId, server: Option<&Node>) -> u32 {
+    fn count_call(
+        &mut self,
+        id: NodeId,
+        call: &Node,
+        (server_id, server): (NodeId, Option<&Node>),
+        enclosing: Enclosing,
+    ) -> u32 {
         let attempt = self.attempt(id, call);
-        let key = self.edge_of(call, server);
+        let key = edge_of(call, server, enclosing);
         let EdgeKey { callee, callee_operation, kind, .. } = key;
         let count = call.weight.count();
         let at = self.open.edge(key, count.0, self.shared);
@@ -77,7 +90,7 @@ impl Settler<'_> {
                     row.gap.record(gap_us, count, &mut self.shared.pool);
                 }
                 // A server span that waited for its call in vain was not counted on any edge.
-                let waited = call.window <= server.window + u64::from(super::TRIES_MAX + server.patience.0);
+                let waited = call.window() <= server.window() + u64::from(super::TRIES_MAX + server.patience.0);
                 let counts = !server.state.has(State::PAIR_ONLY) && !call.state.has(State::AGAIN);
                 if !waited && is_timed(server) && counts {
                     row.server.record(server.duration_us(), server.weight.count(), &mut self.shared.pool);
@@ -96,19 +109,6 @@ impl Settler<'_> {
             }
         }
         at
-    }
-
-    /// The edge of a call, by its other half if that was seen.
-    pub(super) fn edge_of(&self, call: &Node, half: Option<&Node>) -> EdgeKey {
-        let (callee, callee_operation, kind) = match half {
-            Some(consumer) if consumer.kind == SpanKind::Consumer => {
-                (consumer.service, consumer.operation, EdgeKind::Messaging)
-            }
-            Some(server) => (server.service, server.operation, EdgeKind::Call),
-            None => (call.peer, call.operation, peer_kind(call)),
-        };
-        let caller_operation = self.enclosing(call).operation;
-        EdgeKey { caller: call.service, caller_operation, callee, callee_operation, kind }
     }
 
     /// Attempts of a proxy that reached nobody (no connection, no healthy host): further attempts of the call. Where none
@@ -141,9 +141,9 @@ impl Settler<'_> {
         stack.push(id);
         let (mut budget, mut tries) = (CHILDREN_MAX, 0);
         while let (Some(hop), true) = (stack.pop(), budget > 0) {
-            for (next, proxy) in self.children(hop, self.window).filter(|(_, child)| child.is_proxy()) {
+            for (next, proxy) in self.children(hop, self.tick).filter(|(_, child)| child.is_proxy()) {
                 budget = budget.saturating_sub(1);
-                if self.children(next, self.window).next().is_some() {
+                if self.children(next, self.tick).next().is_some() {
                     stack.push(next);
                 } else if proxy.kind == SpanKind::Client && proxy.failed() && tries < TRIES_MAX {
                     lost[tries] = next;
@@ -158,14 +158,26 @@ impl Settler<'_> {
     }
 
     /// A message that a consumer has taken is counted with the consumer's end; the producer adds what sending it took.
-    fn count_producer(&mut self, call: &Node, consumer: &Node) {
-        let key = self.edge_of(call, Some(consumer));
+    fn count_producer(&mut self, call: &Node, consumer: &Node, enclosing: Enclosing) {
+        let key = edge_of(call, Some(consumer), enclosing);
         let count = call.weight.count();
         let at = self.open.edge(key, count.0, self.shared);
         let row = self.open.edges.row(at);
         row.busy(call.duration_us(), count);
         row.client.record(call.duration_us(), count, &mut self.shared.pool);
     }
+}
+
+/// The edge of a call, by its other half if that was seen.
+pub(super) fn edge_of(call: &Node, half: Option<&Node>, enclosing: Enclosing) -> EdgeKey {
+    let (callee, callee_operation, kind) = match half {
+        Some(consumer) if consumer.kind == SpanKind::Consumer => {
+            (consumer.service, consumer.operation, EdgeKind::Messaging)
+        }
+        Some(server) => (server.service, server.operation, EdgeKind::Call),
+        None => (call.peer, call.operation, peer_kind(call)),
+    };
+    EdgeKey { caller: call.service, caller_operation: enclosing.operation, callee, callee_operation, kind }
 }
 
 /// What kind of edge a call without its other half makes.

@@ -13,9 +13,17 @@ impl Settler<'_> {
     }
 
     fn waited_ns(&mut self, id: NodeId, node: &Node) -> u64 {
+        self.look_within(id, node);
+        union_ns(&mut self.scratch.intervals)
+    }
+
+    /// What the service did itself within a request, and when it waited for others.
+    pub(super) fn look_within(&mut self, id: NodeId, node: &Node) {
         let mut intervals = std::mem::take(&mut self.scratch.intervals);
         let mut stack = std::mem::take(&mut self.scratch.stack);
+        let mut within = std::mem::take(&mut self.scratch.within);
         intervals.clear();
+        within.clear();
         stack.clear();
         stack.push(id);
         // The children of a twin hang under the id that both halves share.
@@ -24,7 +32,7 @@ impl Settler<'_> {
         }
         let mut budget = CHILDREN_MAX;
         while let Some(parent) = stack.pop() {
-            for (child_id, child) in self.children(parent, self.window) {
+            for (child_id, child) in self.children(parent, self.tick) {
                 if budget == 0 {
                     break;
                 }
@@ -32,20 +40,20 @@ impl Settler<'_> {
                 if child.service != node.service || child_id == id {
                     continue;
                 }
+                if child.kind != SpanKind::Internal {
+                    within.push(child_id);
+                } else if child.child.is_some() {
+                    stack.push(child_id);
+                }
                 if child.sends() {
                     let (start, end) = (child.start_ns.max(node.start_ns), child.end_ns.min(node.end_ns));
                     if start < end {
                         intervals.push((start, end));
                     }
-                } else if child.kind == SpanKind::Internal && child.child.is_some() {
-                    stack.push(child_id);
                 }
             }
         }
-        let waited_ns = union_ns(&mut intervals);
-        self.scratch.intervals = intervals;
-        self.scratch.stack = stack;
-        waited_ns
+        (self.scratch.intervals, self.scratch.stack, self.scratch.within) = (intervals, stack, within);
     }
 }
 

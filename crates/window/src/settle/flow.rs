@@ -3,7 +3,8 @@
 use super::Settler;
 use super::sampled::says_nothing;
 use crate::store::{Node, NodeId, State};
-use model::{Count, FlowKey, SpanFlags};
+use crate::tick::Tick;
+use model::{Count, FlowKey, SpanFlags, SpanKind};
 
 /// Spans of one request that are followed.
 const SPANS_MAX: usize = 4096;
@@ -14,6 +15,10 @@ impl Settler<'_> {
         let sample = u64::from(self.config.flow_sample);
         // Not the low bits: those choose the shard.
         if sample == 0 || !(node.trace().hash() >> 24).is_multiple_of(sample) {
+            return;
+        }
+        if self.tick < Tick::last_of(self.window) && !self.is_whole(id) {
+            self.open.unfollowed.push(id);
             return;
         }
         let key = FlowKey {
@@ -49,16 +54,45 @@ impl Settler<'_> {
                 };
                 self.open.flows.row(at).visit(visited.service, scaled(count));
             }
-            stack.extend(self.children(next, self.window).map(|child| child.0));
+            stack.extend(self.children(next, self.tick).map(|child| child.0));
             // Zipkin's shared ids: the server's children hang under its client's half, or its client hangs aside.
             if visited.state.has(State::TWIN) && visited.receives() {
                 stack.extend(
-                    self.children(visited.parent, self.window).map(|child| child.0).filter(|child| *child != next),
+                    self.children(visited.parent, self.tick).map(|child| child.0).filter(|child| *child != next),
                 );
             } else if visited.state.has(State::TWIN) {
                 stack.extend(self.seen(visited.pair).map(|_| visited.pair));
             }
         }
         self.scratch.stack = stack;
+    }
+
+    /// Follows what could not be followed ahead of the close.
+    pub(crate) fn follow_rest(&mut self) {
+        let (store, rest) = (self.store, std::mem::take(&mut self.open.unfollowed));
+        for id in &rest {
+            if let Some(node) = store.get(*id) {
+                self.follow(*id, node);
+            }
+        }
+        self.open.unfollowed = rest;
+    }
+
+    /// Has everything been seen that this request touched? What it gave up or left to others may still go on.
+    fn is_whole(&mut self, id: NodeId) -> bool {
+        let mut stack = std::mem::take(&mut self.scratch.stack);
+        stack.clear();
+        stack.push(id);
+        let (mut budget, mut whole) = (SPANS_MAX, true);
+        while let (Some(next), true, true) = (stack.pop(), whole, budget > 0) {
+            budget -= 1;
+            let Some(visited) = self.store.get(next) else { continue };
+            let before = stack.len();
+            stack.extend(self.children(next, self.tick).map(|child| child.0));
+            let open = visited.failed() || visited.kind == SpanKind::Producer;
+            whole = !(visited.sends() && open && stack.len() == before);
+        }
+        self.scratch.stack = stack;
+        whole
     }
 }

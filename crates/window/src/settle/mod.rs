@@ -1,11 +1,12 @@
 //! Settling: what a span that has ended means, once all that belongs to it has had the grace to arrive.
 //!
-//! Only what counts in this window or an earlier one is looked at ([`Settler::seen`]), although spans of later windows may
-//! lie in memory already: whether they do depends on how partitions interleave, and the outcome must not.
+//! Only what counts by the slice that has passed is looked at ([`Settler::seen`]), although later spans may lie in memory
+//! already: whether they do depends on how partitions interleave, and the outcome must not.
 
 mod ancestors;
 mod callee;
 mod caller;
+mod early;
 mod exclusive;
 mod flow;
 mod retry;
@@ -16,6 +17,7 @@ use crate::ShardConfig;
 use crate::held::Held;
 use crate::rows::{Admissions, Deferred, Open};
 use crate::store::{Node, NodeId, Order, State, Store};
+use crate::tick::Tick;
 use model::{ServiceKey, SpanFlags, SpanKind};
 use sidecar::Alone;
 
@@ -34,6 +36,11 @@ pub(crate) struct Scratch {
     below: Vec<NodeId>,
     /// Was there a root that spoke for its trace?
     speaks: bool,
+    /// What a service did within a request.
+    within: Vec<NodeId>,
+    /// How many spans were settled early, and calls with the halves that they are counted with.
+    pub(crate) early: u64,
+    pub(crate) paired: Vec<(NodeId, NodeId)>,
 }
 
 /// Settles the spans of one window.
@@ -41,6 +48,10 @@ pub(crate) struct Settler<'a> {
     pub(crate) store: &'a Store,
     pub(crate) config: &'a ShardConfig,
     pub(crate) window: u64,
+    /// The last slice that has passed: of this window, and its last one when it closes.
+    pub(crate) tick: Tick,
+    /// Of what counts earlier than this it is known already what the services did themselves.
+    pub(crate) worked: Tick,
     pub(crate) open: &'a mut Open,
     pub(crate) shared: &'a mut Admissions,
     pub(crate) scratch: &'a mut Scratch,
@@ -48,6 +59,8 @@ pub(crate) struct Settler<'a> {
     /// Does nothing come after this?
     pub(crate) hasty: bool,
 }
+
+pub(crate) use early::passes;
 
 /// Must a span be settled when its window closes?
 pub(crate) fn settles(node: &Node) -> bool {
@@ -121,26 +134,26 @@ impl Settler<'_> {
         more > 0
     }
 
-    /// The node, if its span was read and counts by the end of this window.
+    /// The node, if its span was read and counts by now.
     #[inline]
     fn seen(&self, id: NodeId) -> Option<&Node> {
-        self.seen_by(id, self.window)
+        self.seen_by(id, self.tick)
     }
 
     #[inline]
-    fn seen_by(&self, id: NodeId, window: u64) -> Option<&Node> {
+    fn seen_by(&self, id: NodeId, tick: Tick) -> Option<&Node> {
         if !id.is_some() {
             return None;
         }
-        self.store.get(id).filter(|node| node.window <= window)
+        self.store.get(id).filter(|node| node.tick <= tick)
     }
 
-    /// The children that count by the end of `window`, the last to arrive first.
-    fn children(&self, parent: NodeId, window: u64) -> impl Iterator<Item = (NodeId, &Node)> {
+    /// The children that count by `tick`, the last to arrive first.
+    fn children(&self, parent: NodeId, tick: Tick) -> impl Iterator<Item = (NodeId, &Node)> {
         let first = self.store.get(parent).map_or(NodeId::NONE, |node| node.child);
         let all = std::iter::successors(self.link(first), |(_, node)| self.link(node.sibling));
         // A child whose parent link was moved (to a twin) is in a list that is no longer its own.
-        all.take(CHILDREN_MAX).filter(move |(_, node)| node.parent == parent && node.window <= window)
+        all.take(CHILDREN_MAX).filter(move |(_, node)| node.parent == parent && node.tick <= tick)
     }
 
     fn link(&self, id: NodeId) -> Option<(NodeId, &Node)> {
@@ -150,27 +163,30 @@ impl Settler<'_> {
         self.store.get(id).map(|node| (id, node))
     }
 
-    /// The receiving half of a call as far as it counts by the end of `window`, behind any proxies. Where a proxy has tried
+    /// The receiving half of a call as far as it counts by `tick`, behind any proxies. Where a proxy has tried
     /// more than once it is the last attempt: that one answered.
     #[inline]
-    fn pair_of(&self, id: NodeId, window: u64) -> Option<(NodeId, &Node)> {
+    fn pair_of(&self, id: NodeId, tick: Tick) -> Option<(NodeId, &Node)> {
         let node = self.store.get(id)?;
+        if node.state.has(State::PAIRED) {
+            return self.seen_by(node.pair, tick).map(|pair| (node.pair, pair));
+        }
         if !node.state.has(State::MANY) {
-            let pair = self.seen_by(node.pair, window)?;
+            let pair = self.seen_by(node.pair, tick)?;
             if !pair.is_proxy() {
                 return Some((node.pair, pair));
             }
         }
-        self.behind(id, window, node.is_proxy(), &mut { CHILDREN_MAX })
+        self.behind(id, tick, node.is_proxy(), &mut { CHILDREN_MAX })
     }
 
     /// The same, through proxies and past those that lead nowhere; what a proxy mirrors to another service is no answer.
     /// Where a sidecar called (`sidecars`), the callee's may have answered for a service that emits nothing.
     #[cold]
-    fn behind(&self, id: NodeId, window: u64, sidecars: bool, budget: &mut usize) -> Option<(NodeId, &Node)> {
+    fn behind(&self, id: NodeId, tick: Tick, sidecars: bool, budget: &mut usize) -> Option<(NodeId, &Node)> {
         *budget = budget.checked_sub(1)?;
-        let first = self.received(id, window, sidecars, budget).min_by_key(|(order, _)| *order)?.1.1.service;
-        let answers = self.received(id, window, sidecars, budget).filter(|(_, (_, node))| node.service == first);
+        let first = self.received(id, tick, sidecars, budget).min_by_key(|(order, _)| *order)?.1.1.service;
+        let answers = self.received(id, tick, sidecars, budget).filter(|(_, (_, node))| node.service == first);
         answers.max_by_key(|(order, _)| *order).map(|(_, received)| received)
     }
 
@@ -178,18 +194,18 @@ impl Settler<'_> {
     fn received<'s, 'b>(
         &'s self,
         id: NodeId,
-        window: u64,
+        tick: Tick,
         sidecars: bool,
         budget: &'b mut usize,
     ) -> impl Iterator<Item = (Order, (NodeId, &'s Node))> + use<'s, 'b> {
         // A half under the same id may be no child in the list.
         let pair = self.store.get(id).map_or(NodeId::NONE, |node| node.pair);
-        let pair = self.seen_by(pair, window).map(|node| (pair, node));
-        self.children(id, window).chain(pair).filter_map(move |(next, child)| {
+        let pair = self.seen_by(pair, tick).map(|node| (pair, node));
+        self.children(id, tick).chain(pair).filter_map(move |(next, child)| {
             let received = match child.is_proxy() {
                 // What a service asked of others does not answer for it.
                 true if self.alone(child) == Alone::Yes => return None,
-                true => match self.behind(next, window, sidecars, budget) {
+                true => match self.behind(next, tick, sidecars, budget) {
                     Some(received) => received,
                     None if sidecars && child.is_sidecar() && child.receives() => (next, child),
                     None => return None,

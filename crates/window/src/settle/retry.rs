@@ -21,7 +21,7 @@ impl Settler<'_> {
     }
 
     fn infer(&self, id: NodeId, call: &Node) -> Attempt {
-        let service = |id| self.pair_of(id, self.window).map(|(_, pair)| pair.service);
+        let service = |id| self.pair_of(id, self.tick).map(|(_, pair)| pair.service);
         let callee = service(id);
         let same = |other_id: NodeId, other: &Node| {
             other.kind == call.kind
@@ -29,7 +29,7 @@ impl Settler<'_> {
                 && ((other.peer == call.peer && call.peer.is_some()) || callee == service(other_id))
         };
         let before = self
-            .children(call.parent, self.window)
+            .children(call.parent, self.tick)
             .filter(|(other_id, other)| *other_id != id && other.end_ns <= call.start_ns && same(*other_id, other))
             .max_by_key(|(_, other)| (other.end_ns, other.order()));
         match before {

@@ -7,6 +7,7 @@
 //! which keeps rates, capacities and actions off them. Where the share is configured (`unmarked` of the reader) the
 //! descendants carry a weight of their own, and nothing is done.
 
+use super::caller::edge_of;
 use super::{HOPS_MAX, Settler, is_timed, settles};
 use crate::rows::{Served, StepKey};
 use crate::store::{Node, NodeId, State};
@@ -26,7 +27,7 @@ impl Settler<'_> {
         below.clear();
         stack.push(root_id);
         while let (Some(next), true) = (stack.pop(), below.len() < SPANS_MAX) {
-            stack.extend(self.children(next, self.window).map(|child| child.0));
+            stack.extend(self.children(next, self.tick).map(|child| child.0));
             if next != root_id {
                 below.push(next);
             }
@@ -44,7 +45,7 @@ impl Settler<'_> {
             let Some(above) = self.seen(at.parent) else { return };
             if above.flags.has(SpanFlags::FOR_TRACE) {
                 let root = *above;
-                if root.window < self.window {
+                if root.window() < self.window {
                     self.hear(id, &root);
                 }
                 return;
@@ -65,10 +66,11 @@ impl Settler<'_> {
 
     fn doubt(&mut self, id: NodeId, node: &Node) {
         if node.sends() {
-            let key = self.edge_of(node, self.pair_of(id, self.window).map(|(_, half)| half));
+            let half = self.pair_of(id, self.tick).map(|(_, half)| half);
+            let key = edge_of(node, half, self.enclosing(node));
             let at = self.open.edge(key, 0, self.shared);
             self.open.edges.row(at).doubt();
-        } else if node.window == self.window && node.row != Node::NO_ROW {
+        } else if node.window() == self.window && node.row != Node::NO_ROW {
             self.open.services.row(node.row).doubt();
         }
     }
@@ -88,9 +90,9 @@ impl Settler<'_> {
         }
         if !node.sends() && !node.flags.has(SpanFlags::LINKED) {
             // Of a window that is closed nobody knows version, zone and instance any more.
-            if node.window != self.window || node.row == Node::NO_ROW {
+            if node.window() != self.window || node.row == Node::NO_ROW {
                 let key = ServiceKey { service: node.service, operation: node.operation, ..ServiceKey::default() };
-                (again.window, again.row) = (self.window, self.open.service(key, count.0, self.shared));
+                (again.tick, again.row) = (self.tick, self.open.service(key, count.0, self.shared));
             }
             let timed = is_timed(node).then(|| node.duration_us());
             let served = Served {

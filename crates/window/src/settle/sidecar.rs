@@ -46,7 +46,7 @@ impl Settler<'_> {
 
     /// Does this inbound hop lead to nothing that its service has emitted?
     pub(super) fn is_silent(&self, id: NodeId) -> bool {
-        self.behind(id, self.window, false, &mut { CHILDREN_MAX }).is_none()
+        self.behind(id, self.tick, false, &mut { CHILDREN_MAX }).is_none()
     }
 
     /// A call to a peer that has not shown its half: the callee's sidecar may have.
@@ -59,7 +59,7 @@ impl Settler<'_> {
 
     #[cold]
     fn learn_sidecar(&mut self, id: NodeId, call: &Node, at: u32) {
-        let Some((_, hop)) = self.behind(id, self.window, true, &mut { CHILDREN_MAX }) else { return };
+        let Some((_, hop)) = self.behind(id, self.tick, true, &mut { CHILDREN_MAX }) else { return };
         self.open.side.learn(Route {
             peer: call.peer,
             caller: call.service,
@@ -139,7 +139,7 @@ impl Settler<'_> {
         if entered && !node.flags.has(SpanFlags::LINKED) {
             row.entries += count;
             // Whether a service emits spans elsewhere is not known here: only those that surely do not make flows.
-            if self.children(id, self.window).any(|(_, child)| self.alone(child) == Alone::Yes) {
+            if self.children(id, self.tick).any(|(_, child)| self.alone(child) == Alone::Yes) {
                 self.follow(id, node);
             }
         }

@@ -10,6 +10,7 @@ mod pool;
 pub(crate) use node::{Node, NodeId, Order, State};
 pub(crate) use pool::Number;
 
+use crate::tick::Tick;
 use index::{Found, Index};
 use model::{Span, SpanFlags, SpanId, SpanKind, TraceId};
 use pool::Pool;
@@ -88,9 +89,9 @@ impl Store {
         if id.pool() == 0 { self.calls.get_mut(id) } else { self.inner.get_mut(id) }
     }
 
-    /// Remembers a span that counts in `window`, links it to its parent, and finds out whether it was there already.
+    /// Remembers a span that counts at `tick`, links it to its parent, and finds out whether it was there already.
     #[inline]
-    pub(crate) fn insert(&mut self, span: &Span, window: u64) -> Stored {
+    pub(crate) fn insert(&mut self, span: &Span, tick: Tick) -> Stored {
         let trace = trace_mix(span.trace);
         let linked = span.flags.has(SpanFlags::LINKED);
         let key = key(trace, span.id) ^ if linked { LINK_SALT } else { 0 };
@@ -99,17 +100,38 @@ impl Store {
             Claim::Taken(other) => (other, false),
         };
         if !place {
-            return self.insert_twin(id, key, trace, span, window);
+            return self.insert_twin(id, key, trace, span, tick);
         }
         let node = self.get_mut(id).expect("claimed nodes exist");
-        node.fill(span, window);
+        node.fill(span, tick);
         self.adopt(id, trace, span);
         Stored::New(id)
     }
 
+    /// The span has been settled, although its window is open.
+    #[inline]
+    pub(crate) fn settle(&self, id: NodeId) {
+        self.pool(id).settle(id);
+    }
+
+    /// Is nothing left to settle of this span: was that done ahead, or is it forgotten?
+    #[inline]
+    pub(crate) fn is_settled(&self, id: NodeId) -> bool {
+        self.pool(id).is_settled(id)
+    }
+
+    /// The call is counted with this half, or without one, whatever else comes.
+    #[inline]
+    pub(crate) fn pair(&mut self, call: NodeId, half: NodeId) {
+        if let Some(node) = self.get_mut(call) {
+            node.pair = half;
+            node.state.set(State::PAIRED);
+        }
+    }
+
     /// Remembers a span that was counted before a restart.
     pub(crate) fn insert_pair_only(&mut self, span: &Span) -> Stored {
-        let stored = self.insert(span, 0);
+        let stored = self.insert(span, Tick(0));
         if let Stored::New(id) = stored {
             self.get_mut(id).expect("just inserted").state.set(State::PAIR_ONLY);
         }
@@ -118,7 +140,7 @@ impl Store {
 
     /// A span whose id is taken is a duplicate, unless one is the sending and the other the receiving half of a call.
     #[cold]
-    fn insert_twin(&mut self, first: NodeId, key: u64, trace: u64, span: &Span, window: u64) -> Stored {
+    fn insert_twin(&mut self, first: NodeId, key: u64, trace: u64, span: &Span, tick: Tick) -> Stored {
         let there = self.get(first).expect("claimed nodes exist");
         let halves = matches!(
             (there.kind, span.kind),
@@ -135,12 +157,14 @@ impl Store {
             Claim::Taken(_) => return Stored::Duplicate,
         };
         let node = self.get_mut(id).expect("claimed nodes exist");
-        node.fill(span, window);
+        node.fill(span, tick);
         node.state.set(State::TWIN);
         if node.receives() {
             self.link(id, first);
             let client = self.get_mut(first).expect("claimed nodes exist");
-            client.pair = id;
+            if !client.state.has(State::PAIRED) {
+                client.pair = id;
+            }
             client.state.set(State::SHARED);
         } else {
             node.pair = first;
@@ -177,7 +201,7 @@ impl Store {
         let Some(above) = self.get_mut(parent) else { return };
         let sibling = std::mem::replace(&mut above.child, id);
         if node.receives() || node.is_proxy() {
-            if above.pair.is_some() {
+            if above.pair.is_some() || above.state.has(State::PAIRED) {
                 above.state.set(State::MANY);
             } else {
                 above.pair = id;
@@ -235,11 +259,24 @@ impl Store {
     pub(crate) fn warm_relatives(&self, ids: &[NodeId]) {
         let relatives = |id: &NodeId| self.get(*id).map(|node| [node.pair, node.parent]);
         for next in ids.iter().filter_map(relatives).flatten().filter(|next| next.is_some()) {
-            black_box(self.get(next).map_or(0, |node| node.window ^ node.end_ns));
+            black_box(self.get(next).map_or(0, |node| node.tick.0 ^ node.end_ns));
         }
         let above = |id: &NodeId| self.get(self.get(*id)?.parent);
         for above in ids.iter().filter_map(above).filter(|above| above.parent.is_some()) {
-            black_box(self.get(above.parent).map_or(0, |node| node.window ^ node.operation.0));
+            black_box(self.get(above.parent).map_or(0, |node| node.tick.0 ^ node.operation.0));
+        }
+    }
+
+    /// The same for what is done when the slices of these spans pass: their children, and the halves of those.
+    #[inline]
+    pub(crate) fn warm_children(&self, ids: &[NodeId]) {
+        let child = |id: &NodeId| self.get(*id).map(|node| node.child).filter(|child| child.is_some());
+        for child in ids.iter().filter_map(child) {
+            black_box(self.get(child).map_or(0, |node| node.tick.0 ^ node.end_ns));
+        }
+        let next = |id: NodeId| self.get(id).map(|node| [node.pair, node.sibling]);
+        for next in ids.iter().filter_map(child).filter_map(next).flatten().filter(|next| next.is_some()) {
+            black_box(self.get(next).map_or(0, |node| node.tick.0 ^ node.end_ns));
         }
     }
 

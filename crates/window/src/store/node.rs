@@ -1,6 +1,7 @@
 //! A remembered span: what pairing, parents, retries and exclusive time need of it, and nothing else.
 
 use crate::Patience;
+use crate::tick::Tick;
 use model::{Criticality, Failure, NameId, Outcome, Queued, Span, SpanFlags, SpanKind, TraceId, Weight};
 
 /// A reference to a [`Node`] that notices when the node is gone: the top bit names the pool, the rest counts up.
@@ -27,7 +28,7 @@ pub(crate) type Order = (u64, u64, NameId, NameId, u8);
 
 /// One-bit states of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct State(u8);
+pub(crate) struct State(u16);
 
 impl State {
     /// The span itself was read (otherwise only a child named it as its parent).
@@ -46,6 +47,10 @@ impl State {
     pub(crate) const TWIN: State = State(64);
     /// A copy that is counted for the rest of what its span stands for; the span itself was counted before.
     pub(crate) const AGAIN: State = State(128);
+    /// Its `pair` is the half that it is counted with, whatever else comes.
+    pub(crate) const PAIRED: State = State(256);
+    /// Counts later than it ended: its relatives may have been looked at without it.
+    pub(crate) const SLOW: State = State(512);
 
     pub(crate) fn has(self, other: State) -> bool {
         self.0 & other.0 != 0
@@ -66,8 +71,8 @@ impl State {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Node {
-    /// The number of the window in which it counts; [`Node::UNSEEN`] for a place.
-    pub(crate) window: u64,
+    /// When it counts; [`Tick::UNSEEN`] for a place.
+    pub(crate) tick: Tick,
     pub(crate) parent: NodeId,
     /// The child that came last; the others follow by `sibling`.
     pub(crate) child: NodeId,
@@ -84,7 +89,6 @@ pub(crate) struct Node {
     pub(crate) state: State,
     pub(crate) attempt: u8,
     pub(crate) criticality: Criticality,
-    pub(crate) cohort: u8,
     pub(crate) start_ns: u64,
     pub(crate) end_ns: u64,
     pub(crate) operation: NameId,
@@ -97,14 +101,13 @@ pub(crate) struct Node {
     pub(crate) patience: Patience,
     /// How much of it was spent in a queue of its own service.
     queued: Queued,
+    pub(crate) cohort: u8,
 }
 
 /// Memory and its bandwidth are what remembering costs: a span, here and on its way, is as long as it was meant to be.
 const _: () = assert!(size_of::<Node>() == 112 && size_of::<Span>() == 112);
 
 impl Node {
-    /// The window of a span that has not been read.
-    pub(crate) const UNSEEN: u64 = u64::MAX;
     /// There is no service row.
     pub(crate) const NO_ROW: u32 = u32::MAX;
 
@@ -116,7 +119,7 @@ impl Node {
         service: NameId::NONE,
         operation: NameId::NONE,
         peer: NameId::NONE,
-        window: Node::UNSEEN,
+        tick: Tick::UNSEEN,
         parent: NodeId::NONE,
         child: NodeId::NONE,
         sibling: NodeId::NONE,
@@ -142,7 +145,7 @@ impl Node {
     }
 
     /// Writes the span's facts over a place; its links stay.
-    pub(crate) fn fill(&mut self, span: &Span, window: u64) {
+    pub(crate) fn fill(&mut self, span: &Span, tick: Tick) {
         self.trace = [span.trace.0 as u64, (span.trace.0 >> 64) as u64];
         self.start_ns = span.start_ns;
         self.end_ns = span.end_ns;
@@ -151,7 +154,7 @@ impl Node {
         // A sidecar's inbound hop has no peer; should it count for its service, its instance is asked for.
         let inbound = span.kind == SpanKind::Server && span.flags.has(SpanFlags::SIDECAR);
         self.peer = if inbound { span.instance } else { span.peer };
-        self.window = window;
+        self.tick = tick;
         self.weight = span.weight;
         self.timeout_ms = span.timeout_ms;
         self.queued = span.queued;
@@ -162,6 +165,11 @@ impl Node {
         self.criticality = span.criticality.unwrap_or_default();
         self.cohort = span.cohort;
         self.state.set(State::FILLED);
+    }
+
+    /// The number of the window in which it counts.
+    pub(crate) fn window(&self) -> u64 {
+        self.tick.window()
     }
 
     pub(crate) fn trace(&self) -> TraceId {

@@ -4,6 +4,7 @@
 //! for what comes.
 
 use super::node::{Node, NodeId};
+use std::cell::Cell;
 
 /// Bits of a number that say where in its chunk a node lies.
 const BITS: u32 = 11;
@@ -27,6 +28,9 @@ pub(crate) struct Pool {
     floor: u32,
     next: u32,
     chunks: Vec<Chunk>,
+    /// Who was settled, of each chunk: apart from the nodes, so that asking it of many touches little memory; to be noted
+    /// while nodes are looked at.
+    settled: Vec<[Cell<u64>; CHUNK as usize / 64]>,
     /// Chunks that are not in use.
     idle: Vec<Chunk>,
     chunks_max: usize,
@@ -45,7 +49,16 @@ impl Pool {
     /// An empty pool of about `nodes_max` nodes, two chunks at least; `tag` is 0 or 1.
     pub(crate) fn new(tag: u32, nodes_max: usize) -> Pool {
         let chunks_max = (nodes_max / CHUNK as usize).clamp(2, (WRAP / CHUNK / 2) as usize);
-        Pool { tag: tag << 31, base: 0, floor: 0, next: 0, chunks: Vec::new(), idle: Vec::new(), chunks_max }
+        Pool {
+            tag: tag << 31,
+            base: 0,
+            floor: 0,
+            next: 0,
+            chunks: Vec::new(),
+            settled: Vec::new(),
+            idle: Vec::new(),
+            chunks_max,
+        }
     }
 
     /// Where a remembered node lies: its chunk, and its place there.
@@ -73,6 +86,20 @@ impl Pool {
         Some(&mut self.chunks[chunk][at])
     }
 
+    /// Was it settled ahead of the close of its window, or is it forgotten?
+    #[inline]
+    pub(crate) fn is_settled(&self, id: NodeId) -> bool {
+        self.place(id).is_none_or(|(chunk, at)| self.settled[chunk][at / 64].get() >> (at % 64) & 1 == 1)
+    }
+
+    #[inline]
+    pub(crate) fn settle(&self, id: NodeId) {
+        if let Some((chunk, at)) = self.place(id) {
+            let bits = &self.settled[chunk][at / 64];
+            bits.set(bits.get() | 1 << (at % 64));
+        }
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
         let at = (self.next & (CHUNK - 1)) as usize;
@@ -90,6 +117,7 @@ impl Pool {
         let whole = |nodes: Vec<Node>| nodes.into_boxed_slice().try_into().expect("a whole chunk");
         let new = || whole(vec![Node::place(0); CHUNK as usize]);
         self.chunks.push(self.idle.pop().unwrap_or_else(new));
+        self.settled.push([const { Cell::new(0) }; CHUNK as usize / 64]);
     }
 
     /// Might one more span not fit?
@@ -134,6 +162,7 @@ impl Pool {
         }
         self.base = after(0, self.base + gone as u32 * CHUNK);
         self.idle.extend(self.chunks.drain(..gone));
+        self.settled.drain(..gone);
         count as usize
     }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{config, spans};
 use super::properties::fleet;
-use crate::{Admit, Counting, Grace, Merger, PartitionId, Shard, WatermarkConfig, Watermarks};
+use crate::{Counting, Grace, Merger, PartitionId, Shard, WatermarkConfig, Watermarks};
 use model::{NameId, Span, Window};
 
 /// Reads partitions in turns of `stride` spans (0: one after the other) and closes after each turn.
@@ -19,11 +19,7 @@ fn read(partitions: &[Vec<Span>], strides: &[usize]) -> Vec<Window> {
             for span in &spans[read[which]..end] {
                 let admit = marks.observe(ids[which], span.service, span.end_ns, None);
                 let patience = marks.patience(ids[which]);
-                let how = match admit {
-                    Admit::OnTime => Counting::Count { patience },
-                    Admit::Late { watermark_ns } => Counting::Late { watermark_ns, patience },
-                    Admit::Future => continue,
-                };
+                let Some(how) = Counting::of(admit, patience) else { continue };
                 shard.observe(&[*span], &[], how);
             }
             read[which] = end;

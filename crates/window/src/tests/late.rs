@@ -1,7 +1,7 @@
 //! Exporters of every pace on one partition: each call counts once, and nobody enters where nobody enters.
 
 use super::fixture::{config, edge, edges, flows, n, service, spans};
-use crate::{Admit, Counting, Grace, Merger, PartitionId, Shard, WatermarkConfig, Watermarks};
+use crate::{Counting, Grace, Merger, PartitionId, Shard, WatermarkConfig, Watermarks};
 use model::{Span, Window};
 
 const MS: u64 = 1_000_000;
@@ -57,11 +57,7 @@ fn read(coming: &[(u64, Span)], shards: usize) -> Vec<Window> {
     for (at_ms, span) in coming {
         let admit = marks.observe(HERE, span.instance, span.end_ns, Some(*at_ms));
         let patience = marks.patience(HERE);
-        let how = match admit {
-            Admit::OnTime => Counting::Count { patience },
-            Admit::Late { watermark_ns } => Counting::Late { watermark_ns, patience },
-            Admit::Future => panic!("nothing is from the future"),
-        };
+        let how = Counting::of(admit, patience).expect("nothing is from the future");
         all[(span.trace.hash() % shards as u64) as usize].observe(&[*span], &[], how);
         if at_ms / 1000 > closed_s {
             closed_s = at_ms / 1000;

@@ -12,5 +12,6 @@ mod properties;
 mod proxies;
 mod retries;
 mod sampled;
+mod slices;
 mod steps;
 mod timing;

@@ -7,6 +7,7 @@ mod partition;
 #[cfg(test)]
 mod tests;
 
+use crate::tick::Tick;
 use crate::{Grace, GraceChange, Patience};
 use model::NameId;
 use partition::Partition;
@@ -26,6 +27,11 @@ pub struct PartitionId {
 pub enum Admit {
     /// Count it: [`crate::Counting::Count`].
     OnTime,
+    /// Count it, but it comes after its time, although its window is open: [`crate::Counting::Slow`].
+    Slow {
+        /// The beginning of the slice that the partition's watermark has reached, Unix nanoseconds: the same for many spans.
+        watermark_ns: u64,
+    },
     /// Its window has closed as far as its own partition is concerned: [`crate::Counting::Late`] with this watermark.
     Late {
         /// The partition's watermark, Unix nanoseconds.
@@ -68,7 +74,7 @@ pub struct Watermarks {
 impl Watermarks {
     /// Without partitions.
     pub fn new(grace: Grace, config: WatermarkConfig) -> Watermarks {
-        let config = WatermarkConfig { width_ns: config.width_ns.max(1), ..config };
+        let config = WatermarkConfig { width_ns: Tick::even_ns(config.width_ns), ..config };
         Watermarks { grace, config, partitions: Vec::new(), finger: 0, low_ns: None, changes: Vec::new() }
     }
 

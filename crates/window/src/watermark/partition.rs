@@ -4,6 +4,7 @@
 
 use super::lateness::Lateness;
 use super::{Admit, WatermarkConfig};
+use crate::tick::Tick;
 use crate::{Grace, Patience};
 use model::NameId;
 
@@ -123,8 +124,16 @@ impl Partition {
             None => return Admit::OnTime,
         };
         // Most spans end after the watermark: that is told without a division.
-        let late = end_ns < self.watermark_ns && end_ns / config.width_ns < self.watermark_ns / config.width_ns;
-        let admit = if late { Admit::Late { watermark_ns: self.watermark_ns } } else { Admit::OnTime };
+        let admit = match end_ns < self.watermark_ns {
+            false => Admit::OnTime,
+            true if end_ns / config.width_ns < self.watermark_ns / config.width_ns => {
+                Admit::Late { watermark_ns: self.watermark_ns }
+            }
+            true => {
+                let reached = Tick::of(self.watermark_ns, config.width_ns);
+                Admit::Slow { watermark_ns: reached.start_ns(config.width_ns) }
+            }
+        };
         if self.newest_ns == 0 {
             (self.first_ns, self.judged_ns, self.halved_ns) = (believed_ns, believed_ns, believed_ns);
         }
