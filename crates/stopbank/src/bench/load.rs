@@ -35,7 +35,11 @@ pub(crate) fn serve(arguments: &BenchLoad) -> Result<(), Failure> {
     }
     let own = embedded.as_ref().map(|broker| broker.bootstrap().to_owned());
     let brokers = arguments.brokers.clone().or(own).unwrap_or_default();
-    let config = WriterConfig { connection: Connection::to(&brokers), ..WriterConfig::default() };
+    let mut connection = Connection::to(&brokers);
+    // A fleet has many exporters, and all partitions bring something all the time; one producer that fills them in turns would
+    // let event time advance by jumps.
+    connection.producer.insert("sticky.partitioning.linger.ms".to_owned(), "0".to_owned());
+    let config = WriterConfig { connection, ..WriterConfig::default() };
     let mut load = Load {
         chorus: Chorus::new(&mix.topology(), 1, Encoding::OtlpProto),
         writer: Writer::connect(&config).map_err(Failure::job)?,

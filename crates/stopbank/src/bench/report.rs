@@ -95,13 +95,15 @@ pub(crate) struct Trial {
 pub(crate) struct Latency {
     pub(crate) count: u64,
     pub(crate) p50_ms: f64,
+    #[serde(default)]
+    pub(crate) p90_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) max_ms: f64,
 }
 
 impl From<Quantiles> for Latency {
     fn from(of: Quantiles) -> Latency {
-        Latency { count: of.count, p50_ms: of.p50_ms, p99_ms: of.p99_ms, max_ms: of.max_ms }
+        Latency { count: of.count, p50_ms: of.p50_ms, p90_ms: of.p90_ms, p99_ms: of.p99_ms, max_ms: of.max_ms }
     }
 }
 
@@ -153,6 +155,7 @@ pub(super) const ROWS: &[Row] = &[
     row("steady at 70 %, spans/s", |mix| mix.live.steady.spans_per_s, count, true),
     row("steady at 70 %, CPU seconds per million spans", |mix| mix.live.steady.cpu_s_per_million, plain, false),
     row("  record polled → commit, p50 ms", |mix| mix.live.step.p50_ms, plain, false),
+    row("  record polled → commit, p90 ms", |mix| mix.live.step.p90_ms, plain, false),
     row("  record polled → commit, p99 ms", |mix| mix.live.step.p99_ms, plain, false),
     row("  of that the commit, p50 ms", |mix| mix.live.commit.p50_ms, plain, false),
     row("  window end → command, p50 ms", |mix| mix.live.command.p50_ms, plain, false),
