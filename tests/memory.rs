@@ -91,7 +91,7 @@ fn no_span_allocates_on_the_hot_path_in_the_steady_state() {
     let mut marks = Watermarks::new(Grace::Fixed { grace_ms: 1_000 }, WatermarkConfig::default());
     let mut shard = Shard::new(ShardConfig { pair_ttl_ns: 2 * SECOND_NS, ..ShardConfig::default() });
     let (mut record, mut closed_ns) = (Vec::new(), 0);
-    let (mut spans, mut allocations, mut closes) = (0, 0, 0);
+    let (mut spans, mut allocations, mut settling_allocations, mut rows, mut closes) = (0, 0, 0, 0, 0);
     while closes < 20 {
         let meta = chorus.next_record(&mut record).expect("it sings on");
         let before = calls();
@@ -101,23 +101,31 @@ fn no_span_allocates_on_the_hot_path_in_the_steady_state() {
             marks.observe(PartitionId::default(), span.instance, span.end_ns, None);
         }
         shard.observe(&facts.spans, &facts.names, Counting::PROMPT);
+        let settling = calls();
         shard.pass(marks.low_ns().unwrap_or(0));
+        let settled = calls();
         // Twelve seconds: every generation of remembered spans has been turned over twice.
         if closes >= 12 {
-            allocations += calls() - before;
+            allocations += settling - before;
+            settling_allocations += settled - settling;
             spans += u64::from(meta.spans);
         }
         let low_ns = marks.low_ns().unwrap_or(0) / SECOND_NS * SECOND_NS;
         if low_ns > closed_ns {
             // Closed rows leave: what they take along is allocated anew, once a second and not per span.
             (closed_ns, closes) = (low_ns, closes + 1);
-            drop(shard.close_until(low_ns));
+            let counted = usize::from(closes > 12);
+            for part in shard.close_until(low_ns) {
+                rows += (part.window().edges.len() + part.window().flows.len()) * counted;
+            }
         }
     }
     assert!(spans > 80_000, "{spans}");
     // No span allocates; a list of an open window that is longer than ever before grows, a few times a window.
     assert!(allocations * 2_000 < spans as usize, "{allocations} allocations in {spans} spans");
-    println!("{allocations} allocations in {spans} spans");
+    // What settling finds goes to rows, and each of those that leaves takes a few lists along.
+    assert!(settling_allocations < rows * 2, "{settling_allocations} allocations for {rows} rows of edges and flows");
+    println!("{allocations} allocations in {spans} spans, {settling_allocations} for {rows} rows");
 }
 
 fn noise(step: u64) -> u64 {
