@@ -34,11 +34,11 @@ impl Tick {
         Tick(window.saturating_mul(SLICES).saturating_add(SLICES - 1))
     }
 
-    /// The slice after which it is looked at again what counts at `tick`, and was looked at after this one: after twice as
+    /// The slice after which it is looked at again what counts at `tick`, and was looked at after this one: after four times as
     /// long. None that comes before the window closes.
     #[inline]
     pub(crate) fn again(self, tick: Tick) -> Option<Tick> {
-        let next = Tick((2 * self.0).saturating_sub(tick.0).max(self.0 + 1));
+        let next = Tick(self.0 + 3 * self.0.saturating_sub(tick.0).max(1));
         (next.window() == self.window()).then_some(next)
     }
 

@@ -20,13 +20,12 @@ enum Half {
     Unclear,
 }
 
-/// Is it looked at when its slice has passed? So are requests, and of calls those from outside, those that failed (they may
-/// have ended before what they asked for, and after the request in which they were made), and those that came too slowly.
+/// Is it looked at when its slice has passed? So are requests, and of calls those from outside and those that came too slowly.
 #[inline]
 pub(crate) fn passes(node: &Node) -> bool {
     let kind = match node.kind {
         SpanKind::Server | SpanKind::Internal => true,
-        SpanKind::Client => node.failed() || node.state.has(State::ROOT) || node.state.has(State::SLOW),
+        SpanKind::Client => node.state.has(State::ROOT) || node.state.has(State::SLOW),
         SpanKind::Producer | SpanKind::Consumer => false,
     };
     kind && is_plain(node)
