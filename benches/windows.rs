@@ -176,7 +176,6 @@ fn windows(criterion: &mut Criterion) {
                 spent
             });
         });
-        eprintln!("{:?}", path.shard.counters());
         assert!(path.calls > 0 && path.shard.counters().evicted == 0 && path.shard.counters().duplicates == 0);
     }
     group.finish();
