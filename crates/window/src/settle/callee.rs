@@ -67,7 +67,7 @@ impl Settler<'_> {
     }
 
     /// Who counts the call that this is a half of?
-    pub(super) fn counted(&self, id: NodeId, node: &Node, call_id: NodeId, call: &Node) -> Counted {
+    fn counted(&self, id: NodeId, node: &Node, call_id: NodeId, call: &Node) -> Counted {
         if node.kind == SpanKind::Consumer {
             return Counted::Here;
         }

@@ -13,7 +13,7 @@ use model::{NameId, ServiceKey, SpanFlags, SpanKind};
 
 /// The receiving halves of a call that were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Half {
+pub(super) enum Half {
     None,
     One(NodeId),
     /// Several, or not plainly one.
@@ -56,11 +56,11 @@ impl Settler<'_> {
         if !looked && node.child.is_some() {
             self.look_within(id, node);
         }
+        let within = std::mem::take(&mut self.scratch.within);
         if node.state.has(State::ROOT) {
             self.settle_from(Origin::Outside, id, node, deferred);
             self.settled(id, node);
         }
-        let within = std::mem::take(&mut self.scratch.within);
         let enclosing = Enclosing { operation: node.operation, outside: false };
         for child_id in &within {
             match store.get(*child_id) {
@@ -156,7 +156,7 @@ impl Settler<'_> {
     }
 
     #[inline]
-    fn half(&self, id: NodeId, call: &Node) -> Half {
+    pub(super) fn half(&self, id: NodeId, call: &Node) -> Half {
         if call.state.has(State::PAIRED) {
             return if call.pair.is_some() { Half::One(call.pair) } else { Half::None };
         }
@@ -179,27 +179,5 @@ impl Settler<'_> {
             (Some((half, node)), None) if !node.is_proxy() => Half::One(half),
             _ => Half::Unclear,
         }
-    }
-
-    /// Is it clear whom every call asked that may make this one a retry?
-    #[inline]
-    fn knows_attempt(&self, id: NodeId, call: &Node) -> bool {
-        call.attempt > 0
-            || !call.parent.is_some()
-            || self.store.get(call.parent).is_none_or(|parent| !parent.state.has(State::CHILD_FAILED))
-            || self.knows_siblings(id, call)
-    }
-
-    #[cold]
-    fn knows_siblings(&self, id: NodeId, call: &Node) -> bool {
-        let mut before = self.children(call.parent, self.tick).filter(|(other_id, other)| {
-            *other_id != id
-                && other.kind == call.kind
-                && other.operation == call.operation
-                && other.end_ns <= call.start_ns
-        });
-        before.all(|(other_id, other)| {
-            (call.peer.is_some() && other.peer == call.peer) || matches!(self.half(other_id, other), Half::One(_))
-        })
     }
 }

@@ -17,7 +17,7 @@ impl Settler<'_> {
         union_ns(&mut self.scratch.intervals)
     }
 
-    /// What the service did itself within a request, and when it waited for others.
+    /// What a service did within a request: its spans there (but for internal ones), and when it waited for others.
     pub(super) fn look_within(&mut self, id: NodeId, node: &Node) {
         let mut intervals = std::mem::take(&mut self.scratch.intervals);
         let mut stack = std::mem::take(&mut self.scratch.stack);
