@@ -129,7 +129,8 @@ mod tests {
         let mut splitter = Splitter::new(4);
         (0..1000u128).for_each(|at| splitter.push(&span(at % 50), Counting::PROMPT));
         assert_eq!(splitter.spans(), 1000);
-        let batches = splitter.take(None, 0);
+        let batches = splitter.take(None, 7);
+        assert!(batches.iter().all(|(_, batch)| batch.low_ns == 7), "every shard is told how far event time has come");
         for trace in 0..50u128 {
             let holders = batches.iter().filter(|(_, batch)| batch.spans.iter().any(|span| span.trace.0 == trace));
             assert_eq!(holders.count(), 1);
