@@ -1,6 +1,7 @@
 //! What is wanted of the whole pipeline, readable from every thread without waiting.
 
 use crate::state::locked;
+use crate::summary::Ended;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -47,6 +48,15 @@ impl Signals {
     pub(crate) fn overdue(&self) -> bool {
         self.wanted() == Drain::Forced || locked(&self.deadline).is_some_and(|deadline| Instant::now() >= deadline)
     }
+
+    /// How it ended, when the engine finishes now. After a forced end the parts leave in order too, and may have left
+    /// before anybody had to be told: what was under way is uncommitted all the same.
+    pub(crate) fn ended(&self) -> Ended {
+        match self.wanted() {
+            Drain::Forced => Ended::Forced,
+            _ => Ended::Drained,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -62,5 +72,14 @@ mod tests {
         assert_eq!((signals.wanted(), signals.overdue()), (Drain::Everything, false));
         signals.request(Drain::Forced, Duration::ZERO);
         assert!(signals.overdue());
+    }
+
+    #[test]
+    fn a_forced_end_is_said_to_be_forced_though_every_part_has_left_in_order() {
+        let signals = Signals::default();
+        signals.request(Drain::Everything, Duration::from_secs(60));
+        assert_eq!(signals.ended(), Ended::Drained);
+        signals.request(Drain::Forced, Duration::ZERO);
+        assert_eq!(signals.ended(), Ended::Forced);
     }
 }

@@ -151,7 +151,9 @@ impl Overseer {
         let draining = self.common.signals.wanted() != Drain::None;
         match left {
             // The last to finish in a drain. The others wait for it to be torn down.
-            Left::Finished if role == Role::Engine && draining => self.end_generation(Next::End(Ok(Ended::Drained))),
+            Left::Finished if role == Role::Engine && draining => {
+                self.end_generation(Next::End(Ok(self.common.signals.ended())));
+            }
             Left::Finished if role == Role::Engine => self.died(Role::Source, "the input ended without being asked"),
             Left::Finished => {}
             Left::Died { why } => self.died(role, &why),
