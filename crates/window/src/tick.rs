@@ -2,7 +2,7 @@
 
 /// Slices of a window: its length is a multiple of so many nanoseconds. More of them leave less to settle when it closes, and
 /// cost a look at each.
-pub const SLICES: u64 = 64;
+pub const SLICES: u64 = 125;
 
 /// The number of a slice, counted through all windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

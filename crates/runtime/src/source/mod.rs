@@ -156,12 +156,14 @@ impl SourceThread {
         };
         let careful = self.suspects.careful();
         let (intake, silence, mut most, mut origin) = (&mut self.intake, &mut self.silence, 0, None);
-        let mut awake = Vec::new();
+        let (mut awake, mut polled_at) = (Vec::new(), None);
         // A poll may bring far more spans than the last one said: what is fetched ahead bounds it.
         let records_max = (2 * SPANS_PER_BATCH / self.spans_per_record).clamp(1, RECORDS_PER_POLL);
         let records_max = if careful { 1 } else { records_max };
         let now = now_ms();
         let polled = self.source.poll(wait, records_max, &mut |record| {
+            // Before any of the poll is decoded: the first may be the record that closes a window.
+            polled_at.get_or_insert_with(Instant::now);
             let partition = PartitionId { topic: record.topic_index, partition: record.partition };
             awake.extend(silence.heard(partition, now));
             origin = Some((partition, record.offset));
@@ -179,10 +181,11 @@ impl SourceThread {
         polled.events.into_iter().for_each(|event| self.happened(event));
         self.note_changes(awake);
         self.look();
+        let polled_at = polled_at.unwrap_or_else(Instant::now);
         let (mark, low_ns) = match (self.read_again(), self.silent_for_long()) {
             (false, _) => (None, 0),
-            (true, true) => (self.intake.last_mark(Instant::now()), self.intake.low_ns()),
-            (true, false) => (self.intake.mark(Instant::now()), self.intake.low_ns()),
+            (true, true) => (self.intake.last_mark(polled_at), self.intake.low_ns()),
+            (true, false) => (self.intake.mark(polled_at), self.intake.low_ns()),
         };
         if mark.is_some() || self.intake.splitter.spans() > 0 {
             self.outbox.offer(self.intake.splitter.take(mark.as_ref(), low_ns));

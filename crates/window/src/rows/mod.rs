@@ -4,6 +4,7 @@ mod admission;
 mod due;
 mod edge;
 mod exemplar;
+mod few;
 mod flow;
 mod key;
 mod open;

@@ -1,17 +1,16 @@
-//! A histogram while its window is open: a short list at first, dense counts from a pool once values spread.
+//! A histogram while its window is open: a few buckets at first, dense counts from a pool once values spread.
 //!
 //! The buckets are those of an hdrhistogram of one significant digit, 1 µs to 1 h: 32 linear ones, then 16 to each doubling.
 //! It is not that crate's own, because recording is a good part of what a call costs: here it is one addition to a count of
 //! four bytes, and a row's durations share a few cache lines. A test compares the two.
 
+use super::few::{FEW, Few};
 use model::{Count, SparseHistogram};
 
 /// The longest duration that is told apart, µs: an hour.
 const HIGHEST_US: u64 = 3_600_000_000;
 /// Buckets up to that.
 const BUCKETS: usize = 464;
-/// Distinct values that a short list holds.
-const FEW: usize = 12;
 /// Distinct values that a list holds where there is no memory for a histogram.
 const CROWDED: usize = 48;
 
@@ -108,70 +107,80 @@ impl Pool {
 /// Weighted durations. Where the pool is empty it stays a list, and coarsens.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    /// Highest values of buckets and their counts; beside dense ones, what those cannot hold.
-    few: Vec<(u64, u64)>,
     dense: Option<Box<Dense>>,
+    few: Few,
+    /// Highest values of buckets and their counts: what the others cannot hold.
+    rest: Vec<(u64, u64)>,
 }
 
 impl Recorder {
     #[inline]
     pub(crate) fn record(&mut self, value_us: u64, count: Count, pool: &mut Pool) {
         let bucket = bucket(value_us.min(HIGHEST_US));
-        if let Some(dense) = &mut self.dense
-            && dense.add(bucket, count.0)
-        {
-            return;
+        let added = match &mut self.dense {
+            Some(dense) => dense.add(bucket, count.0),
+            None => self.few.add(bucket, count.0),
+        };
+        if !added {
+            self.record_more(bucket, count.0, pool);
         }
-        self.record_few(bucket, count, pool);
     }
 
-    fn record_few(&mut self, bucket: usize, count: Count, pool: &mut Pool) {
+    #[cold]
+    fn record_more(&mut self, bucket: usize, count: u64, pool: &mut Pool) {
         let value = highest(bucket);
-        if let Some(known) = self.few.iter_mut().find(|pair| pair.0 == value) {
-            known.1 = known.1.saturating_add(count.0);
+        if let Some(known) = self.rest.iter_mut().find(|pair| pair.0 == value) {
+            known.1 = known.1.saturating_add(count);
             return;
         }
-        if self.few.len() < FEW || self.dense.is_some() {
-            self.few.push((value, count.0));
-            return;
+        if self.few.is_full()
+            && let Some(mut dense) = pool.take()
+        {
+            self.few.drain().for_each(|(bucket, count)| assert!(dense.add(bucket, count), "it is empty"));
+            let added = dense.add(bucket, count);
+            self.dense = Some(dense);
+            if added {
+                return;
+            }
         }
-        let Some(mut dense) = pool.take() else {
-            self.record_crowded(value, count);
-            return;
-        };
-        self.few.push((value, count.0));
-        self.few.retain(|(value, count)| !dense.add(self::bucket(*value), *count));
-        self.dense = Some(dense);
+        if self.dense.is_some() || self.rest.len() < CROWDED - FEW {
+            self.rest.push((value, count));
+        } else {
+            self.join_nearest(value, count);
+        }
     }
 
     /// Memory is short: past a bound a value joins the nearest one that is there, from above if possible.
-    #[cold]
-    fn record_crowded(&mut self, value: u64, count: Count) {
-        if self.few.len() < CROWDED {
-            self.few.push((value, count.0));
-            return;
+    fn join_nearest(&mut self, value: u64, count: u64) {
+        let far = |other: u64| (other < value, other.abs_diff(value));
+        let rest = self.rest.iter_mut().min_by_key(|pair| far(pair.0)).expect("a crowded list is not empty");
+        let few = self.few.buckets().min_by_key(|bucket| far(highest(*bucket)));
+        let nearer = few.filter(|few| far(highest(*few)) < far(rest.0));
+        if !nearer.is_some_and(|bucket| self.few.add(bucket, count)) {
+            rest.1 = rest.1.saturating_add(count);
         }
-        let nearest = self.few.iter_mut().min_by_key(|pair| (pair.0 < value, pair.0.abs_diff(value)));
-        let nearest = nearest.expect("a crowded list is not empty");
-        nearest.1 = nearest.1.saturating_add(count.0);
     }
 
     /// What was recorded; the recorder is empty again.
     pub(crate) fn close(&mut self, pool: &mut Pool) -> SparseHistogram {
-        let few = self.few.drain(..).map(|(value, count)| (value, Count(count)));
-        let Some(mut dense) = self.dense.take() else { return SparseHistogram::from_pairs(few.collect()) };
-        let mut pairs = dense.drain();
-        pool.idle.push(dense);
-        if few.len() == 0 {
-            return SparseHistogram(pairs);
-        }
-        pairs.extend(few);
+        let mut pairs = match self.dense.take() {
+            Some(mut dense) => {
+                let pairs = dense.drain();
+                pool.idle.push(dense);
+                if self.rest.is_empty() {
+                    return SparseHistogram(pairs);
+                }
+                pairs
+            }
+            None => self.few.drain().map(|(bucket, count)| (highest(bucket), Count(count))).collect(),
+        };
+        pairs.extend(self.rest.drain(..).map(|(value, count)| (value, Count(count))));
         SparseHistogram::from_pairs(pairs)
     }
 
     /// Memory of the list; histograms count in the pool.
     pub(crate) fn bytes(&self) -> usize {
-        self.few.capacity() * 16
+        self.rest.capacity() * 16
     }
 }
 

@@ -4,7 +4,6 @@
 //! only half of a key: the caller confirms a match with the node itself.
 
 use super::node::NodeId;
-use std::hint::black_box;
 
 /// Slots in a bucket.
 const SLOTS: usize = 7;
@@ -61,7 +60,15 @@ impl Bucket {
 
     #[inline]
     fn free(&self, alive: impl Fn(NodeId) -> bool) -> Option<usize> {
-        (0..SLOTS).find(|slot| !alive(self.ids[*slot]))
+        // No branch for each: which of them is the first is anybody's guess.
+        let gone = (0..SLOTS).fold(0, |bits, slot| bits | u32::from(!alive(self.ids[slot])) << slot);
+        (gone != 0).then(|| gone.trailing_zeros() as usize)
+    }
+
+    /// Is a node remembered that found no room here?
+    #[inline]
+    fn leads_on(&self, alive: impl Fn(NodeId) -> bool) -> bool {
+        alive(self.spilled[0]) | alive(self.spilled[1])
     }
 }
 
@@ -75,11 +82,17 @@ impl Index {
         (tag >> self.shift) as usize
     }
 
-    /// Brings what a lookup of `key` will touch into the cache, without waiting for it. Gives a node that may have the key.
+    /// Asks for the memory that a lookup of `key` begins with. What it gives says nothing.
     #[inline]
-    pub(super) fn warm(&self, key: u64) -> Option<NodeId> {
+    pub(super) fn touch(&self, key: u64) -> u32 {
+        self.buckets[self.home(tag(key))].tags[0]
+    }
+
+    /// A node that may have the key.
+    #[inline]
+    pub(super) fn candidate(&self, key: u64) -> Option<NodeId> {
         let bucket = &self.buckets[self.home(tag(key))];
-        let with = black_box(bucket.with(tag(key)));
+        let with = bucket.with(tag(key));
         (with != 0).then(|| bucket.ids[with.trailing_zeros() as usize])
     }
 
@@ -103,7 +116,7 @@ impl Index {
             let slot = |slot| Free { bucket: at, slot, away };
             free = free.or_else(|| bucket.free(&alive).map(slot));
             match free {
-                Some(free) if !bucket.spilled.iter().any(|id| alive(*id)) => return Found::Free(free),
+                Some(free) if !bucket.leads_on(&alive) => return Found::Free(free),
                 _ => {}
             }
         }

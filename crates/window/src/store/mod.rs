@@ -244,12 +244,14 @@ impl Store {
     /// Brings what remembering these spans will touch into the cache: the misses overlap instead of queueing up.
     #[inline]
     pub(crate) fn warm(&self, spans: &[Span]) {
-        for span in spans {
+        let keys = |span: &Span| {
             let trace = trace_mix(span.trace);
-            let ids = (self.index.warm(key(trace, span.id)), self.index.warm(key(trace, span.parent)));
-            for id in [ids.0, ids.1].into_iter().flatten() {
-                black_box(self.get(id).map_or(0, |node| node.rest));
-            }
+            [key(trace, span.id), key(trace, span.parent)]
+        };
+        // No branch waits for these, so that the next one is asked for while the last is on its way.
+        black_box(spans.iter().flat_map(keys).fold(0, |all, key| all ^ self.index.touch(key)));
+        for id in spans.iter().flat_map(keys).filter_map(|key| self.index.candidate(key)) {
+            black_box(self.get(id).map_or(0, |node| node.rest));
         }
     }
 
@@ -270,14 +272,13 @@ impl Store {
     /// The same for what is done when the slices of these spans pass: their children, and the halves of those.
     #[inline]
     pub(crate) fn warm_children(&self, ids: &[NodeId]) {
+        let touch = |all, node: &Node| all ^ node.tick.0 ^ node.end_ns;
+        black_box(ids.iter().filter_map(|id| self.get(*id)).fold(0, |all, node| all ^ node.child.0));
         let child = |id: &NodeId| self.get(*id).map(|node| node.child).filter(|child| child.is_some());
-        for child in ids.iter().filter_map(child) {
-            black_box(self.get(child).map_or(0, |node| node.tick.0 ^ node.end_ns));
-        }
+        black_box(ids.iter().filter_map(child).filter_map(|id| self.get(id)).fold(0, touch));
         let next = |id: NodeId| self.get(id).map(|node| [node.pair, node.sibling]);
-        for next in ids.iter().filter_map(child).filter_map(next).flatten().filter(|next| next.is_some()) {
-            black_box(self.get(next).map_or(0, |node| node.tick.0 ^ node.end_ns));
-        }
+        let nexts = ids.iter().filter_map(child).filter_map(next).flatten().filter(|next| next.is_some());
+        black_box(nexts.filter_map(|id| self.get(id)).fold(0, touch));
     }
 
     /// Which kind must forget its old generation before another span and its parent's place fit in.

@@ -115,7 +115,7 @@ fn memory_that_is_short_counts_nothing_twice_that_was_settled_ahead() {
 
 #[test]
 fn a_call_that_was_given_up_is_settled_when_its_answer_has_come() {
-    let gave_up = "1 - server web home 0..120\n 2 1 client web get 10..110 timeout\n 3 2 server cart list 20..400";
+    let gave_up = "1 - server web home 0..120\n 2 1 client web get 10..110 timeout\n 3 2 server cart list 20..300";
     let outlasted = "1 - server web home 0..100\n 2 1 client web get 10..110 timeout\n 3 2 server cart list 20..105";
     // What ends after the request in which it was asked for waits for the close.
     for (text, early) in [(gave_up, 3), (outlasted, 1)] {

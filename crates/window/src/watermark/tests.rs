@@ -76,7 +76,7 @@ fn lateness_is_judged_by_windows() {
     let mut marks = fixed(0);
     at(&mut marks, 0, 10_500, None);
     at(&mut marks, 0, 10_500, None);
-    assert_eq!(at(&mut marks, 0, 10_001, None), slow(500), "its window is still open");
+    assert_eq!(at(&mut marks, 0, 10_001, None), slow(496), "its window is still open");
     assert!(matches!(at(&mut marks, 0, 9_999, None), Admit::Late { .. }));
 }
 
