@@ -1,7 +1,7 @@
 //! One shard's share of a window.
 
-use crate::rows::{EdgeAcc, FailedBucket, Open, Pool, Ranked, Route, ServiceAcc, Table};
-use model::{Count, EdgeKey, EdgeRow, FlowRow, NameId, ServiceKey, ServiceRow, Window};
+use crate::rows::{EdgeAcc, FailedBucket, Open, Pool, Ranked, Route, Table};
+use model::{Count, EdgeKey, EdgeRow, NameId, ServiceRow, Window};
 use serde::{Deserialize, Serialize};
 
 /// One shard's share of a closed window: its rows, and what only the [`crate::Merger`] can turn into facts (addresses
@@ -61,13 +61,11 @@ impl Part {
         let mut part = Part::empty(end_ns, width_ns);
         let window = &mut part.window;
         (window.spans, window.late, window.folded) = (open.spans, open.late, open.folded);
-        window.services = services(&mut open.services, pool);
-        window.flows = open.flows.rows_mut().iter_mut().map(|(key, row)| row.close(*key)).collect();
-        window.flows.sort_unstable_by_key(|row: &FlowRow| row.key);
-        window.local = open.steps.rows().iter().map(|(key, row)| row.close(*key)).collect();
-        window.local.sort_unstable_by_key(|row| (row.service, row.operation));
+        window.services = open.services.in_order(|key, row| row.close(key, pool)).collect();
+        window.flows = open.flows.in_order(|key, row| row.close(key)).collect();
+        window.local = open.steps.in_order(|key, row| row.close(key)).collect();
         (window.edges, part.hints) = edges(&mut open.edges, pool);
-        part.side.services = services(&mut open.side.services, pool);
+        part.side.services = open.side.services.in_order(|key, row| row.close(key, pool)).collect();
         (part.side.edges, part.side.hints) = edges(&mut open.side.edges, pool);
         part.side.carried = open.side.carried.iter().copied().collect();
         part.side.routes = open.side.routes.iter().copied().collect();
@@ -77,28 +75,17 @@ impl Part {
     }
 }
 
-/// The rows of services, sorted.
-fn services(table: &mut Table<ServiceKey, ServiceAcc>, pool: &mut Pool) -> Vec<ServiceRow> {
-    let mut rows: Vec<ServiceRow> = table.rows_mut().iter_mut().map(|(key, row)| row.close(*key, pool)).collect();
-    rows.sort_unstable_by_key(|row| row.key);
-    rows
-}
-
 /// The rows of edges, sorted, with their hints.
 fn edges(table: &mut Table<EdgeKey, EdgeAcc>, pool: &mut Pool) -> (Vec<EdgeRow>, Vec<EdgeHint>) {
-    let mut edges: Vec<(EdgeRow, EdgeHint)> = table
-        .rows_mut()
-        .iter_mut()
-        .map(|(key, row)| {
-            let hint = EdgeHint {
-                exemplars: row.exemplars().to_vec(),
-                failed: row.failed().to_vec(),
-                said_timeout_us: row.said_timeout_us(),
-                answered_aside: row.answered_aside,
-            };
-            (row.close(*key, pool), hint)
-        })
-        .collect();
-    edges.sort_unstable_by_key(|(row, _)| row.key);
-    edges.into_iter().unzip()
+    let mut hints = Vec::with_capacity(table.len());
+    let rows = table.in_order(|key, row| {
+        hints.push(EdgeHint {
+            exemplars: row.exemplars().to_vec(),
+            failed: row.failed().to_vec(),
+            said_timeout_us: row.said_timeout_us(),
+            answered_aside: row.answered_aside,
+        });
+        row.close(key, pool)
+    });
+    (rows.collect(), hints)
 }

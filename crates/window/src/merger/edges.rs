@@ -7,13 +7,23 @@ use model::{Count, EdgeKey, EdgeKind, EdgeRow, NameId};
 /// Failed calls before their durations are looked at.
 const PILE_MIN: u64 = 3;
 
-/// Edge rows with what their shards could not decide.
+/// Edge rows with what their shards could not decide of each.
 #[derive(Debug, Default)]
-pub(super) struct Edges(Vec<(EdgeRow, EdgeHint)>);
+pub(super) struct Edges {
+    rows: Vec<EdgeRow>,
+    hints: Vec<EdgeHint>,
+}
 
 impl Edges {
-    pub(super) fn add(&mut self, rows: Vec<EdgeRow>, hints: Vec<EdgeHint>) {
-        self.0.extend(rows.into_iter().zip(hints));
+    pub(super) fn add(&mut self, rows: Vec<EdgeRow>, mut hints: Vec<EdgeHint>) {
+        // A part may have come over a wire.
+        hints.resize_with(rows.len(), EdgeHint::default);
+        if self.rows.is_empty() {
+            (self.rows, self.hints) = (rows, hints);
+        } else {
+            self.rows.extend(rows);
+            self.hints.extend(hints);
+        }
     }
 
     /// The merged rows, sorted by key. `resolve` names the real callee of a call that was not paired, `taken` the edge of a
@@ -24,7 +34,7 @@ impl Edges {
         taken: impl Fn(EdgeKey) -> Option<EdgeKey>,
         silent: impl Fn(NameId) -> bool,
     ) -> Vec<EdgeRow> {
-        for (row, hint) in &mut self.0 {
+        for (row, hint) in self.rows.iter_mut().zip(&self.hints) {
             match taken(row.key) {
                 Some(key) => {
                     row.key = key;
@@ -36,15 +46,30 @@ impl Edges {
                 row.unpaired = Count(row.unpaired.0.saturating_sub(hint.answered_aside.0));
             }
         }
-        self.0.sort_by_key(|(row, _)| row.key);
-        self.0.dedup_by(|next, kept| {
-            let same = next.0.key == kept.0.key;
-            if same {
-                add(kept, next);
+        // One shard's rows are in order, unless a key has changed just now.
+        if !self.rows.is_sorted_by(|one, next| one.key < next.key) {
+            self = self.sorted();
+        }
+        self.rows.iter_mut().zip(&self.hints).for_each(|(row, hint)| finish(row, hint));
+        self.rows
+    }
+
+    /// Sorted by key, equal keys added up. Rows are long: it is their keys that are sorted.
+    fn sorted(mut self) -> Edges {
+        let mut order: Vec<(EdgeKey, usize)> = self.rows.iter().enumerate().map(|(at, row)| (row.key, at)).collect();
+        order.sort_unstable();
+        let mut sorted = Edges::default();
+        for (key, at) in order {
+            let (row, hint) = (std::mem::take(&mut self.rows[at]), std::mem::take(&mut self.hints[at]));
+            match (sorted.rows.last_mut(), sorted.hints.last_mut()) {
+                (Some(kept), Some(known)) if kept.key == key => add((kept, known), (&row, &hint)),
+                _ => {
+                    sorted.rows.push(row);
+                    sorted.hints.push(hint);
+                }
             }
-            same
-        });
-        self.0.into_iter().map(finish).collect()
+        }
+        sorted
     }
 }
 
@@ -58,7 +83,7 @@ fn leave_to_consumer(row: &mut EdgeRow) {
     row.criticality = Default::default();
 }
 
-fn add((kept, hint): &mut (EdgeRow, EdgeHint), (next, more): &(EdgeRow, EdgeHint)) {
+fn add((kept, hint): (&mut EdgeRow, &mut EdgeHint), (next, more): (&EdgeRow, &EdgeHint)) {
     kept.calls += next.calls;
     kept.first_attempts += next.first_attempts;
     kept.retries += next.retries;
@@ -79,12 +104,11 @@ fn add((kept, hint): &mut (EdgeRow, EdgeHint), (next, more): &(EdgeRow, EdgeHint
     hint.said_timeout_us = hint.said_timeout_us.max(more.said_timeout_us);
 }
 
-fn finish((mut row, hint): (EdgeRow, EdgeHint)) -> EdgeRow {
+fn finish(row: &mut EdgeRow, hint: &EdgeHint) {
     let mut exemplars = Exemplars::default();
     hint.exemplars.iter().for_each(|one| exemplars.offer(*one));
     row.exemplars = exemplars.kept().iter().map(|one| one.trace).collect();
-    row.timeout_us = if hint.said_timeout_us > 0 { hint.said_timeout_us } else { pile_us(&hint).unwrap_or(0) };
-    row
+    row.timeout_us = if hint.said_timeout_us > 0 { hint.said_timeout_us } else { pile_us(hint).unwrap_or(0) };
 }
 
 /// The value at which the durations of calls that were given up pile up: at least three, most of them in one bucket and

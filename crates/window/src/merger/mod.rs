@@ -185,9 +185,9 @@ impl Part {
 }
 
 /// Rows of several lists in one, sorted by key, equal keys added up.
-fn merged<R, K: Ord>(lists: Vec<Vec<R>>, key: impl Fn(&R) -> K, add: impl Fn(&mut R, &R)) -> Vec<R> {
+fn merged<R, K: Ord>(mut lists: Vec<Vec<R>>, key: impl Fn(&R) -> K, add: impl Fn(&mut R, &R)) -> Vec<R> {
     if lists.len() == 1 {
-        return lists.into_iter().flatten().collect();
+        return lists.pop().unwrap_or_default();
     }
     let mut rows: Vec<R> = lists.into_iter().flatten().collect();
     rows.sort_by_key(|row| key(row));

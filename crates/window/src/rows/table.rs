@@ -72,8 +72,11 @@ impl<K: RowKey, A: Accumulator> Table<K, A> {
         &self.rows[..self.used]
     }
 
-    pub(crate) fn rows_mut(&mut self) -> &mut [(K, A)] {
-        &mut self.rows[..self.used]
+    /// What `each` makes of the rows, in the order of their keys. Rows are long: it is their keys that are sorted.
+    pub(crate) fn in_order<R>(&mut self, mut each: impl FnMut(K, &mut A) -> R) -> impl ExactSizeIterator<Item = R> {
+        let mut order: Vec<(K, u32)> = self.rows().iter().zip(0..).map(|((key, _), at)| (*key, at)).collect();
+        order.sort_unstable();
+        order.into_iter().map(move |(key, at)| each(key, &mut self.rows[at as usize].1))
     }
 
     pub(crate) fn len(&self) -> usize {
