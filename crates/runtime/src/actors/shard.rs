@@ -9,7 +9,7 @@ use actix::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
-use window::Shard;
+use window::{Shard, ShardCounters};
 
 /// One shard.
 pub(crate) struct ShardActor {
@@ -18,8 +18,8 @@ pub(crate) struct ShardActor {
     parts: mpsc::Sender<Closed>,
     state: Arc<State>,
     suspects: Arc<Suspects>,
-    duplicates: u64,
-    evicted: u64,
+    /// What was published of it already.
+    told: ShardCounters,
     post: Post,
 }
 
@@ -31,7 +31,7 @@ impl ShardActor {
         (state, suspects): (Arc<State>, Arc<Suspects>),
         post: Post,
     ) -> Self {
-        ShardActor { at, shard, parts, state, suspects, duplicates: 0, evicted: 0, post }
+        ShardActor { at, shard, parts, state, suspects, told: ShardCounters::default(), post }
     }
 
     fn take(&mut self, batch: &Batch) -> Option<Closed> {
@@ -47,6 +47,7 @@ impl ShardActor {
         }
         let Some(mark) = batch.mark.clone() else {
             self.shard.pass(batch.low_ns);
+            self.publish();
             return None;
         };
         let parts = match mark.ended {
@@ -62,10 +63,10 @@ impl ShardActor {
         let (counted, gauge) = (self.shard.counters(), &self.state.shards[self.at]);
         gauge.bytes.store(self.shard.bytes() as u64, Ordering::Relaxed);
         gauge.spans.store(counted.remembered, Ordering::Relaxed);
-        let counters = &self.state.counters;
-        counters.duplicates.add(counted.duplicates.saturating_sub(self.duplicates));
-        counters.evicted.add(counted.evicted.saturating_sub(self.evicted));
-        (self.duplicates, self.evicted) = (counted.duplicates, counted.evicted);
+        let (counters, told) = (&self.state.counters, std::mem::replace(&mut self.told, counted));
+        counters.duplicates.add(counted.duplicates.saturating_sub(told.duplicates));
+        counters.settled_early.add(counted.early.saturating_sub(told.early));
+        counters.evicted.add(counted.evicted.saturating_sub(told.evicted));
     }
 }
 

@@ -49,6 +49,7 @@ counters! {
     late: "Spans that came after their window had closed, counted in a later one.",
     future: "Spans dated too far in the future, not counted.",
     duplicates: "Spans seen before, not counted again.",
+    settled_early: "Spans settled ahead of their window's close.",
     evicted: "Spans forgotten before their time because memory was short.",
     poison: "Records that could not be read.",
     put_aside: "Records and inputs that crashed the core twice and were put aside.",
