@@ -31,6 +31,7 @@ struct Path {
     merger: Merger,
     closed_ns: u64,
     calls: u64,
+    windows: usize,
 }
 
 impl Path {
@@ -43,6 +44,7 @@ impl Path {
             merger: Merger::new(1),
             closed_ns: 0,
             calls: 0,
+            windows: 0,
         }
     }
 
@@ -60,6 +62,7 @@ impl Path {
         }
         self.closed_ns = low_ns / 1_000_000_000 * 1_000_000_000;
         for window in self.merger.push(0, self.shard.close_until(low_ns), self.closed_ns) {
+            self.windows += 1;
             self.calls += window.edges.iter().map(|row| row.calls.0 / 1024).sum::<u64>();
         }
     }
@@ -103,6 +106,7 @@ fn measure(name: &str, mix: Mix) {
             all.push(times[2]);
         }
     }
+    assert!(path.windows >= TURNS, "a turn without a window tells too little: {} of them", path.windows);
     assert!(path.calls > 0 && path.shard.counters().duplicates == 0, "{:?}", path.shard.counters());
     let (prost, decode, all) = (lower_quartile(&mut by_prost), lower_quartile(&mut decoding), lower_quartile(&mut all));
     println!(

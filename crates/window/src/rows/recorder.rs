@@ -11,7 +11,7 @@ use model::{Count, SparseHistogram};
 const HIGHEST_US: u64 = 3_600_000_000;
 /// Buckets up to that.
 const BUCKETS: usize = 464;
-/// Distinct values that a list holds where there is no memory for a histogram.
+/// Distinct values that are told apart where there is no memory for a histogram.
 const CROWDED: usize = 48;
 
 /// The bucket of a duration.
@@ -220,6 +220,21 @@ mod tests {
         let each = Count(huge + u64::from(u32::MAX) + 8);
         assert_eq!(closed, SparseHistogram((1..=20).map(|value| (value, each)).collect()));
         assert!(recorder.close(&mut pool).is_empty());
+    }
+
+    #[test]
+    fn where_memory_is_short_a_value_joins_its_nearest_and_none_is_lost() {
+        let (mut none, mut crowded) = (Pool::new(0), Recorder::default());
+        // Those that came first lie in the row, the others in the list; what comes then is near to one of either.
+        let values = std::iter::successors(Some(100u64), |value| Some(value * 27 / 20)).map(highest_equivalent);
+        let known: Vec<u64> = values.take(CROWDED).collect();
+        known.iter().for_each(|value| crowded.record(*value, Count::of(1), &mut none));
+        let (first, last) = (known[0], known[CROWDED - 1]);
+        [first - first / 10, last - last / 10].iter().for_each(|near| crowded.record(*near, Count::of(5), &mut none));
+        let SparseHistogram(pairs) = crowded.close(&mut none);
+        let of = |value| pairs.iter().find(|pair| pair.0 == value).map(|pair| pair.1);
+        assert_eq!(pairs.iter().map(|pair| pair.1).sum::<Count>(), Count::of(CROWDED as u64 + 10));
+        assert_eq!((pairs.len(), of(first), of(last)), (CROWDED, Some(Count::of(6)), Some(Count::of(6))), "{pairs:?}");
     }
 
     #[test]
