@@ -9,6 +9,7 @@
 
 mod shard;
 
+mod ahead;
 mod config;
 mod grace;
 mod held;

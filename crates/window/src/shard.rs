@@ -1,18 +1,19 @@
 //! A shard: remembers the spans of its traces, pairs them into calls, and closes windows.
 
+use crate::ahead::staged;
 use crate::config::Labels;
 use crate::held::Held;
 use crate::names::Names;
 use crate::opens::Opens;
 use crate::rows::{Admissions, Open, Served, StepKey};
 use crate::settle::{Scratch, Settler, passes, settles};
-use crate::store::{Kind, NodeId, Number, State, Store, Stored};
+use crate::store::{Keys, Kind, NodeId, Number, State, Store, Stored};
 use crate::tick::Tick;
 use crate::{Counting, Part, Patience, ShardConfig};
 use model::{Criticality, Named, ServiceKey, Span, SpanFlags, SpanKind};
 
-/// Spans whose memory is looked up ahead of their turn.
-const WARM: usize = 32;
+/// Spans that are taken at a time: their keys are made once.
+const AT_ONCE: usize = 1024;
 
 /// What a shard has met since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,8 +51,9 @@ pub struct Shard {
     closed: u64,
     /// Earlier slices have passed: nothing that is on time counts in them any more.
     passed: Tick,
-    /// Spans that are looked at next; memory that is used again.
+    /// Spans that are looked at next, and what those that come are known by; memory that is used again.
     ids: Vec<NodeId>,
+    keys: Vec<Keys>,
     /// The number of the last window that was given, and how many empty ones that makes in a row.
     given: Option<(u64, u32)>,
     /// When it was last looked what is to be forgotten, Unix nanoseconds of event time.
@@ -77,6 +79,7 @@ impl Shard {
             closed: 0,
             passed: Tick(0),
             ids: Vec::new(),
+            keys: Vec::new(),
             given: None,
             marked_ns: 0,
             patience: Patience::default(),
@@ -101,15 +104,26 @@ impl Shard {
         for named in names {
             self.names.learn(named);
         }
-        for spans in spans.chunks(WARM) {
-            self.store.reserve(spans.len());
-            self.store.warm(spans);
-            spans.iter().for_each(|span| self.observe_one(span, how));
+        for spans in spans.chunks(AT_ONCE) {
+            self.observe_some(spans, how);
         }
     }
 
+    fn observe_some(&mut self, spans: &[Span], how: Counting) {
+        self.store.reserve(spans.len());
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.clear();
+        keys.extend(spans.iter().map(Keys::of));
+        for [first, second, turn] in staged(spans.len()) {
+            first.iter().for_each(|at| self.store.ask_places(keys[*at]));
+            second.iter().for_each(|at| self.store.ask_nodes(keys[*at]));
+            turn.iter().for_each(|at| self.observe_one(&spans[*at], keys[*at], how));
+        }
+        self.keys = keys;
+    }
+
     #[inline]
-    fn observe_one(&mut self, span: &Span, how: Counting) {
+    fn observe_one(&mut self, span: &Span, keys: Keys, how: Counting) {
         self.counters.offered += 1;
         while let Some(kind) = self.store.full() {
             self.evict(kind);
@@ -122,7 +136,7 @@ impl Shard {
                 (own.max(Tick::of(watermark_ns, self.config.width_ns)), patience)
             }
             Counting::PairOnly => {
-                self.counters.duplicates += u64::from(self.store.insert_pair_only(span) == Stored::Duplicate);
+                self.counters.duplicates += u64::from(self.store.insert_pair_only(span, keys) == Stored::Duplicate);
                 return;
             }
         };
@@ -132,7 +146,7 @@ impl Shard {
             self.counters.future += 1;
             return;
         }
-        match self.store.insert(span, tick) {
+        match self.store.insert(span, keys, tick) {
             Stored::Duplicate => self.counters.duplicates += 1,
             Stored::New(id) => {
                 self.patience = self.patience.max(patience);
@@ -224,25 +238,28 @@ impl Shard {
     /// Settles what is complete by the end of a slice.
     fn pass_slice(&mut self, open: &mut Open, tick: Tick) {
         open.due.take(tick, &mut self.ids);
-        for ids in self.ids.chunks(WARM) {
-            self.store.warm_children(ids);
-            let mut settler = Settler {
-                store: &self.store,
-                config: &self.config,
-                window: tick.window(),
-                tick,
-                worked: tick,
-                open,
-                shared: &mut self.shared,
-                scratch: &mut self.scratch,
-                held: &mut self.held,
-                hasty: false,
-            };
-            ids.iter().for_each(|id| settler.pass(*id));
-            self.counters.early += std::mem::take(&mut self.scratch.early);
-            for (call, half) in self.scratch.paired.drain(..) {
-                self.store.pair(call, half);
-            }
+        let (ids, store) = (&self.ids, &self.store);
+        let mut settler = Settler {
+            store,
+            config: &self.config,
+            window: tick.window(),
+            tick,
+            worked: tick,
+            open,
+            shared: &mut self.shared,
+            scratch: &mut self.scratch,
+            held: &mut self.held,
+            hasty: false,
+        };
+        for [first, second, third, turn] in staged(ids.len()) {
+            first.iter().for_each(|at| store.ask(ids[*at]));
+            second.iter().for_each(|at| store.ask_child(ids[*at]));
+            third.iter().for_each(|at| store.ask_halves(ids[*at]));
+            turn.iter().for_each(|at| settler.pass(ids[*at]));
+        }
+        self.counters.early += std::mem::take(&mut self.scratch.early);
+        for (call, half) in self.scratch.paired.drain(..) {
+            self.store.pair(call, half);
         }
     }
 
@@ -296,9 +313,12 @@ impl Shard {
             held: &mut self.held,
             hasty,
         };
-        for ids in self.ids.chunks(WARM) {
-            settler.store.warm_relatives(ids);
-            ids.iter().for_each(|id| settler.settle(*id));
+        let (ids, store) = (&self.ids, &self.store);
+        for [first, second, third, turn] in staged(ids.len()) {
+            first.iter().for_each(|at| store.ask(ids[*at]));
+            second.iter().for_each(|at| store.ask_relatives(ids[*at]));
+            third.iter().for_each(|at| store.ask_grandparent(ids[*at]));
+            turn.iter().for_each(|at| settler.settle(ids[*at]));
         }
         held.iter().for_each(|one| settler.settle_deferred(*one));
         settler.follow_rest();

@@ -11,11 +11,10 @@ pub(crate) use node::{Node, NodeId, Order, State};
 pub(crate) use pool::Number;
 
 use crate::tick::Tick;
-use index::{Found, Index};
+use index::{Found, Index, Remembered};
 use model::{Span, SpanFlags, SpanId, SpanKind, TraceId};
 use pool::Pool;
 use std::collections::VecDeque;
-use std::hint::black_box;
 
 const TWIN_SALT: u64 = 0x9e37_79b9_7f4a_7c15;
 const LINK_SALT: u64 = 0xd1b5_4a32_d192_ed03;
@@ -91,20 +90,19 @@ impl Store {
 
     /// Remembers a span that counts at `tick`, links it to its parent, and finds out whether it was there already.
     #[inline]
-    pub(crate) fn insert(&mut self, span: &Span, tick: Tick) -> Stored {
-        let trace = trace_mix(span.trace);
+    pub(crate) fn insert(&mut self, span: &Span, keys: Keys, tick: Tick) -> Stored {
         let linked = span.flags.has(SpanFlags::LINKED);
-        let key = key(trace, span.id) ^ if linked { LINK_SALT } else { 0 };
+        let key = keys.own ^ if linked { LINK_SALT } else { 0 };
         let (id, place) = match self.claim(key, span) {
             Claim::New(id) | Claim::Place(id) => (id, true),
             Claim::Taken(other) => (other, false),
         };
         if !place {
-            return self.insert_twin(id, key, trace, span, tick);
+            return self.insert_twin(id, key, keys, span, tick);
         }
         let node = self.get_mut(id).expect("claimed nodes exist");
         node.fill(span, tick);
-        self.adopt(id, trace, span);
+        self.adopt(id, keys.parent, span);
         Stored::New(id)
     }
 
@@ -130,8 +128,8 @@ impl Store {
     }
 
     /// Remembers a span that was counted before a restart.
-    pub(crate) fn insert_pair_only(&mut self, span: &Span) -> Stored {
-        let stored = self.insert(span, Tick(0));
+    pub(crate) fn insert_pair_only(&mut self, span: &Span, keys: Keys) -> Stored {
+        let stored = self.insert(span, keys, Tick(0));
         if let Stored::New(id) = stored {
             self.get_mut(id).expect("just inserted").state.set(State::PAIR_ONLY);
         }
@@ -140,7 +138,7 @@ impl Store {
 
     /// A span whose id is taken is a duplicate, unless one is the sending and the other the receiving half of a call.
     #[cold]
-    fn insert_twin(&mut self, first: NodeId, key: u64, trace: u64, span: &Span, tick: Tick) -> Stored {
+    fn insert_twin(&mut self, first: NodeId, key: u64, keys: Keys, span: &Span, tick: Tick) -> Stored {
         let there = self.get(first).expect("claimed nodes exist");
         let halves = matches!(
             (there.kind, span.kind),
@@ -168,7 +166,7 @@ impl Store {
             client.state.set(State::SHARED);
         } else {
             node.pair = first;
-            self.adopt(id, trace, span);
+            self.adopt(id, keys.parent, span);
             let server = self.get_mut(first).expect("claimed nodes exist");
             server.parent = id;
             server.state.clear(State::ROOT);
@@ -178,12 +176,11 @@ impl Store {
 
     /// Links a node to its parent, for which a place is made if it has not been read.
     #[inline]
-    fn adopt(&mut self, id: NodeId, trace: u64, span: &Span) {
+    fn adopt(&mut self, id: NodeId, key: u64, span: &Span) {
         if !span.parent.is_some() || span.parent == span.id {
             self.get_mut(id).expect("claimed nodes exist").state.set(State::ROOT);
             return;
         }
-        let key = key(trace, span.parent);
         let parent = match self.find(key) {
             Found::There(parent) => parent,
             Found::Free(at) => {
@@ -218,7 +215,7 @@ impl Store {
     #[inline]
     fn find(&self, key: u64) -> Found {
         let is = |id: NodeId| self.get(id).is_some_and(|node| node.rest == key as u32);
-        self.index.find(key, |id| self.pool(id).alive(id), is)
+        self.index.find(key, self.remembered(), is)
     }
 
     #[inline]
@@ -241,44 +238,63 @@ impl Store {
         }
     }
 
-    /// Brings what remembering these spans will touch into the cache: the misses overlap instead of queueing up.
+    /// Asks for the index's places of these keys.
     #[inline]
-    pub(crate) fn warm(&self, spans: &[Span]) {
-        let keys = |span: &Span| {
-            let trace = trace_mix(span.trace);
-            [key(trace, span.id), key(trace, span.parent)]
-        };
-        // No branch waits for these, so that the next one is asked for while the last is on its way.
-        black_box(spans.iter().flat_map(keys).fold(0, |all, key| all ^ self.index.touch(key)));
-        for id in spans.iter().flat_map(keys).filter_map(|key| self.index.candidate(key)) {
-            black_box(self.get(id).map_or(0, |node| node.rest));
+    pub(crate) fn ask_places(&self, keys: Keys) {
+        self.index.ask(keys.own);
+        self.index.ask(keys.parent);
+    }
+
+    /// Asks for the nodes that those places name.
+    #[inline]
+    pub(crate) fn ask_nodes(&self, keys: Keys) {
+        for key in [keys.own, keys.parent] {
+            if let Some(id) = self.index.candidate(key) {
+                self.ask(id);
+            }
         }
     }
 
-    /// Brings what settling these spans will touch into the cache: the spans lie in the order of arrival, the other halves
-    /// of their calls and those above anywhere.
+    /// Asks for a node.
     #[inline]
-    pub(crate) fn warm_relatives(&self, ids: &[NodeId]) {
-        let relatives = |id: &NodeId| self.get(*id).map(|node| [node.pair, node.parent]);
-        for next in ids.iter().filter_map(relatives).flatten().filter(|next| next.is_some()) {
-            black_box(self.get(next).map_or(0, |node| node.tick.0 ^ node.end_ns));
-        }
-        let above = |id: &NodeId| self.get(self.get(*id)?.parent);
-        for above in ids.iter().filter_map(above).filter(|above| above.parent.is_some()) {
-            black_box(self.get(above.parent).map_or(0, |node| node.tick.0 ^ node.operation.0));
+    pub(crate) fn ask(&self, id: NodeId) {
+        if let Some(node) = self.get(id) {
+            node.ask();
         }
     }
 
-    /// The same for what is done when the slices of these spans pass: their children, and the halves of those.
+    /// Asks for the child that came last.
     #[inline]
-    pub(crate) fn warm_children(&self, ids: &[NodeId]) {
-        let touch = |all, node: &Node| all ^ node.tick.0 ^ node.end_ns;
-        black_box(ids.iter().filter_map(|id| self.get(*id)).fold(0, |all, node| all ^ node.child.0));
-        let child = |id: &NodeId| self.get(*id).map(|node| node.child).filter(|child| child.is_some());
-        black_box(ids.iter().filter_map(child).filter_map(|id| self.get(id)).fold(0, touch));
-        let next = |id: NodeId| self.get(id).map(|node| [node.pair, node.sibling]);
-        let nexts = ids.iter().filter_map(child).filter_map(next).flatten().filter(|next| next.is_some());
-        black_box(nexts.filter_map(|id| self.get(id)).fold(0, touch));
+    pub(crate) fn ask_child(&self, id: NodeId) {
+        if let Some(node) = self.get(id) {
+            self.ask(node.child);
+        }
+    }
+
+    /// Asks for the other half of that child, and for its sibling.
+    #[inline]
+    pub(crate) fn ask_halves(&self, id: NodeId) {
+        if let Some(child) = self.get(id).and_then(|node| self.get(node.child)) {
+            self.ask(child.pair);
+            self.ask(child.sibling);
+        }
+    }
+
+    /// Asks for the other half of a call, and for the one above.
+    #[inline]
+    pub(crate) fn ask_relatives(&self, id: NodeId) {
+        if let Some(node) = self.get(id) {
+            self.ask(node.pair);
+            self.ask(node.parent);
+        }
+    }
+
+    /// Asks for the one above the one above.
+    #[inline]
+    pub(crate) fn ask_grandparent(&self, id: NodeId) {
+        if let Some(above) = self.get(id).and_then(|node| self.get(node.parent)) {
+            self.ask(above.parent);
+        }
     }
 
     /// Which kind must forget its old generation before another span and its parent's place fit in.
@@ -340,9 +356,13 @@ impl Store {
     /// Makes room in the index for so many spans more, and as many of their parents and twins.
     #[inline]
     pub(crate) fn reserve(&mut self, spans: usize) {
-        let (calls, inner) = (&self.calls, &self.inner);
-        let alive = |id: NodeId| if id.pool() == 0 { calls.alive(id) } else { inner.alive(id) };
-        self.index.reserve(calls.len() + inner.len() + spans * 3, alive);
+        self.index.reserve(self.len() + spans * 3, self.remembered());
+    }
+
+    #[inline]
+    fn remembered(&self) -> Remembered {
+        let [calls, inner] = [self.calls.remembered(), self.inner.remembered()];
+        Remembered { floors: [calls.0, inner.0], counts: [calls.1, inner.1] }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -358,6 +378,22 @@ enum Claim {
     New(NodeId),
     Place(NodeId),
     Taken(NodeId),
+}
+
+/// Under what a span and its parent are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keys {
+    own: u64,
+    parent: u64,
+}
+
+impl Keys {
+    /// Those of a span.
+    #[inline]
+    pub(crate) fn of(span: &Span) -> Keys {
+        let trace = trace_mix(span.trace);
+        Keys { own: key(trace, span.id), parent: key(trace, span.parent) }
+    }
 }
 
 /// Ids are random bits already: a multiplication spreads them, and keeps ids that differ in few bits apart.

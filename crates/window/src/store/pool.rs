@@ -11,7 +11,7 @@ const BITS: u32 = 11;
 /// Nodes in a chunk: some 230 kB.
 const CHUNK: u32 = 1 << BITS;
 /// Numbers begin again at zero after so many nodes; what is remembered at once is far less. No node's id has this bit.
-const WRAP: u32 = 1 << 30;
+pub(super) const WRAP: u32 = 1 << 30;
 /// Nodes that one span may need: its own, its parent's place, and a twin.
 const SPARE: u32 = 3;
 
@@ -118,6 +118,12 @@ impl Pool {
         let new = || whole(vec![Node::place(0); CHUNK as usize]);
         self.chunks.push(self.idle.pop().unwrap_or_else(new));
         self.settled.push([const { Cell::new(0) }; CHUNK as usize / 64]);
+    }
+
+    /// The first number that is remembered, and how many there are.
+    #[inline]
+    pub(super) fn remembered(&self) -> (u32, u32) {
+        (self.floor, after(self.floor, self.next))
     }
 
     /// Might one more span not fit?
