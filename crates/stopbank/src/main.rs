@@ -19,6 +19,12 @@ mod wiring;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// What shards make of a window the engine frees, thousands of small lists on another thread: glibc's heaps make them wait for
+/// each other's locks, and give large batches back to the system only to ask for them again.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
