@@ -21,6 +21,9 @@ const STEADY: f64 = 0.7;
 const GRACE: Length = Length::from_ms(500);
 /// The steady load lasts so many trials' time.
 const STEADY_WINDOWS: u32 = 3;
+/// What is measured of it begins so long after it: with its first spans event time jumps, and all of the window that the load
+/// before it has left open is settled at once.
+const WARM_UP: Duration = Duration::from_secs(3);
 /// The embedded broker drops what it has no room for: when nothing new has come for so long, the rest is gone.
 const SETTLED: Duration = Duration::from_secs(3);
 /// A real one keeps everything, but its machine may be busy.
@@ -182,19 +185,24 @@ impl Bench {
     /// A steady load, with the latencies of this time alone; at its end, still under load, a person disarms.
     fn steady(&mut self, rate: f64, length: Duration) -> Result<(Work, f64), Failure> {
         let state = self.pipeline.state();
-        *state.latencies.lock().unwrap_or_else(PoisonError::into_inner) = Latencies::default();
-        let (began, spans, used) = (Instant::now(), self.spans(), Usage::now().cpu_s);
-        self.load.sing(rate, length)?;
-        let disarm_at = began + length.mul_f64(0.9);
-        let (remote, mut took, mut ordered) = (self.pipeline.remote(), 0.0, Ok(()));
-        self.load.finish(length + PATIENCE, &mut |_| {
-            if took == 0.0 && Instant::now() >= disarm_at {
-                let asked = Instant::now();
+        let remote = self.pipeline.remote();
+        self.load.sing(rate, WARM_UP + length)?;
+        let measured_at = Instant::now() + WARM_UP;
+        let disarm_at = measured_at + length.mul_f64(0.9);
+        let (mut began, mut took, mut ordered) = (None, 0.0, Ok(()));
+        self.load.finish(WARM_UP + length + PATIENCE, &mut |_| {
+            let now = Instant::now();
+            if began.is_none() && now >= measured_at {
+                *state.latencies.lock().unwrap_or_else(PoisonError::into_inner) = Latencies::default();
+                began = Some((now, state.counters.spans.get(), Usage::now().cpu_s));
+            }
+            if took == 0.0 && now >= disarm_at {
                 ordered = remote.order(disarm());
-                took = asked.elapsed().as_secs_f64() * 1000.0;
+                took = now.elapsed().as_secs_f64() * 1000.0;
             }
         })?;
         ordered.map_err(Failure::job)?;
+        let (began, spans, used) = began.ok_or_else(|| Failure::job("the load ended before it was steady"))?;
         let (seconds, cpu_s) = (began.elapsed().as_secs_f64(), Usage::now().cpu_s - used);
         Ok((Work::new(self.spans() - spans, seconds, cpu_s), took))
     }
