@@ -54,6 +54,8 @@ pub struct Shard {
     /// Spans that are looked at next, and what those that come are known by; memory that is used again.
     ids: Vec<NodeId>,
     keys: Vec<Keys>,
+    /// The window that was given last, not yet cleared away.
+    given_away: Option<Box<Open>>,
     /// The number of the last window that was given, and how many empty ones that makes in a row.
     given: Option<(u64, u32)>,
     /// When it was last looked what is to be forgotten, Unix nanoseconds of event time.
@@ -80,6 +82,7 @@ impl Shard {
             passed: Tick(0),
             ids: Vec::new(),
             keys: Vec::new(),
+            given_away: None,
             given: None,
             marked_ns: 0,
             patience: Patience::default(),
@@ -101,6 +104,7 @@ impl Shard {
     /// Takes a batch of spans of this shard's traces, in the order of arrival, and names that were announced (all names go
     /// to all shards: a name is announced once, and any shard may need it).
     pub fn observe(&mut self, spans: &[Span], names: &[Named], how: Counting) {
+        self.tidy();
         for named in names {
             self.names.learn(named);
         }
@@ -215,8 +219,10 @@ impl Shard {
     /// Everything that is on time and ends before `watermark_ns` is there: what is complete of it in the first open window is
     /// settled ahead of its close, but for its last slice. What comes of it does not depend on how often this is called.
     pub fn pass(&mut self, watermark_ns: u64) {
-        if let Some(first) = self.opens.first() {
-            let until = Tick::of(watermark_ns, self.config.width_ns).min(Tick::last_of(first));
+        let Some(first) = self.opens.first() else { return };
+        let until = Tick::of(watermark_ns, self.config.width_ns).min(Tick::last_of(first));
+        if until > self.passed {
+            self.tidy();
             self.pass_slices(first, until);
         }
     }
@@ -271,6 +277,7 @@ impl Shard {
     }
 
     fn close(&mut self, target: u64, hasty: bool) -> Vec<Part> {
+        self.tidy();
         let mut parts = Vec::new();
         let next = |shard: &Shard| shard.opens.first().into_iter().chain(shard.held.first()).min();
         while let Some(first) = next(self).filter(|first| *first < target) {
@@ -279,7 +286,6 @@ impl Shard {
         }
         self.give_empty(target, &mut parts);
         self.close_before(target);
-        self.forget_old();
         parts
     }
 
@@ -294,6 +300,7 @@ impl Shard {
     }
 
     fn give(&mut self, number: u64, hasty: bool, parts: &mut Vec<Part>) {
+        self.clear_away();
         let end = Tick::first_of(number + 1);
         self.pass_slices(number, end);
         let held = self.held.take(number);
@@ -323,15 +330,28 @@ impl Shard {
         held.iter().for_each(|one| settler.settle_deferred(*one));
         settler.follow_rest();
         open.settle = settle;
-        self.turn_admissions(&open);
         self.counters.folded += open.folded;
         let width_ns = self.config.width_ns;
         let mut part = Part::close((number + 1) * width_ns, width_ns, &mut open, &mut self.shared.pool);
         self.names.announce(&mut part);
         parts.push(part);
-        self.opens.recycle(open, &mut self.shared);
+        self.given_away = Some(open);
         self.given = Some((number, 0));
         self.close_before(number + 1);
+    }
+
+    /// What can wait until those who wait for a window have it: done before anything else is.
+    fn tidy(&mut self) {
+        self.clear_away();
+        self.forget_old();
+    }
+
+    /// Weighs the rows of the window that was given last, and keeps its memory for the next one.
+    fn clear_away(&mut self) {
+        if let Some(open) = self.given_away.take() {
+            self.turn_admissions(&open);
+            self.opens.recycle(open, &mut self.shared);
+        }
     }
 
     fn turn_admissions(&mut self, open: &Open) {
@@ -405,7 +425,13 @@ impl Shard {
 
     /// What it holds in memory, bytes (capacity, not length).
     pub fn bytes(&self) -> usize {
-        self.store.bytes() + self.opens.bytes() + self.held.bytes() + self.shared.bytes() + self.names.bytes()
+        let given_away = self.given_away.as_ref().map_or(0, |open| open.bytes());
+        self.store.bytes()
+            + self.opens.bytes()
+            + given_away
+            + self.held.bytes()
+            + self.shared.bytes()
+            + self.names.bytes()
     }
 
     /// What it has met.

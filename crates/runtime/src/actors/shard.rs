@@ -11,6 +11,9 @@ use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use window::{Shard, ShardCounters};
 
+/// With every so many batches it is told how much memory a shard holds.
+const WEIGHED_EVERY: u64 = 16;
+
 /// One shard.
 pub(crate) struct ShardActor {
     at: usize,
@@ -18,6 +21,8 @@ pub(crate) struct ShardActor {
     parts: mpsc::Sender<Closed>,
     state: Arc<State>,
     suspects: Arc<Suspects>,
+    /// Batches that it has taken.
+    batches: u64,
     /// What was published of it already.
     told: ShardCounters,
     post: Post,
@@ -31,12 +36,13 @@ impl ShardActor {
         (state, suspects): (Arc<State>, Arc<Suspects>),
         post: Post,
     ) -> Self {
-        ShardActor { at, shard, parts, state, suspects, told: ShardCounters::default(), post }
+        ShardActor { at, shard, parts, state, suspects, batches: 0, told: ShardCounters::default(), post }
     }
 
     fn take(&mut self, batch: &Batch) -> Option<Closed> {
         #[cfg(feature = "testing")]
         crate::tripwire::shard(&batch.spans);
+        self.batches += 1;
         // Names go in with the first run, and also when there is none.
         self.shard.observe(&[], &batch.names, window::Counting::PROMPT);
         let mut rest = batch.spans.as_slice();
@@ -61,7 +67,10 @@ impl ShardActor {
 
     fn publish(&mut self) {
         let (counted, gauge) = (self.shard.counters(), &self.state.shards[self.at]);
-        gauge.bytes.store(self.shard.bytes() as u64, Ordering::Relaxed);
+        // Adding up what thousands of rows hold takes its time.
+        if self.batches % WEIGHED_EVERY == 1 {
+            gauge.bytes.store(self.shard.bytes() as u64, Ordering::Relaxed);
+        }
         gauge.spans.store(counted.remembered, Ordering::Relaxed);
         let (counters, told) = (&self.state.counters, std::mem::replace(&mut self.told, counted));
         counters.duplicates.add(counted.duplicates.saturating_sub(told.duplicates));
