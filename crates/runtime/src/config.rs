@@ -74,6 +74,8 @@ pub struct PipelineConfig {
     pub reader: ReaderConfig,
     /// How many shards; each has a thread of its own.
     pub shards: usize,
+    /// Is each shard's thread kept on a core of its own? For machines that do little else.
+    pub pin_shards: bool,
     /// Windows, pairing and caps, per shard.
     pub window: ShardConfig,
     /// How long a window waits for spans that are still on their way.
@@ -119,6 +121,7 @@ impl PipelineConfig {
             reader: ReaderConfig::default(),
             // One core decodes; the engine's steps are short and share what is left.
             shards: cores.saturating_sub(1).clamp(1, 16),
+            pin_shards: false,
             window: ShardConfig::default(),
             grace: Grace::default(),
             watermark: WatermarkConfig::default(),

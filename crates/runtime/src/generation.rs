@@ -11,6 +11,7 @@ use crate::ledger::Ledger;
 use crate::memo::{Memo, no_more_than};
 use crate::mind::{Desk, Mind, MindSeed};
 use crate::news::{News, Post};
+use crate::pinning::pin_shard;
 use crate::scribe::Scribe;
 use crate::signals::Signals;
 use crate::source::witness::{self, WitnessSeed};
@@ -82,7 +83,11 @@ impl Generation {
             }
             let actor = ShardActor::new(at, shard, parts.clone(), (state.clone(), suspects.clone()), post(Role::Shard));
             let arbiter = Arbiter::new();
+            let pinned = config.pin_shards;
             ShardActor::start_in_arbiter(&arbiter.handle(), move |ctx| {
+                if pinned && pin_shard(at).is_none() {
+                    tracing::warn!(shard = at, "the system does not let a shard be pinned to a core: it runs unpinned");
+                }
                 ctx.add_stream(tokio_stream::wrappers::ReceiverStream::new(batches));
                 actor
             });

@@ -23,6 +23,7 @@ mod memo;
 mod metrics;
 mod mind;
 mod news;
+mod pinning;
 mod pipeline;
 mod relay;
 mod replay;

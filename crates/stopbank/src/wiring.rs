@@ -114,6 +114,7 @@ pub(crate) fn pipeline(config: &Config) -> Result<PipelineConfig, Failure> {
     if config.runtime.shards > 0 {
         pipeline.shards = config.runtime.shards;
     }
+    pipeline.pin_shards = config.runtime.pin_shards;
     pipeline.window = window(config);
     pipeline.memory_bytes_max = config.runtime.memory_mib << 20;
     pipeline.sample_behind_ms = config.telemetry.sample_behind.ms();

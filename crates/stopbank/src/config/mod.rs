@@ -154,6 +154,7 @@ pub(crate) struct Admin {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Runtime {
     pub(crate) shards: usize,
+    pub(crate) pin_shards: bool,
     pub(crate) memory_mib: usize,
     pub(crate) shutdown_timeout: Length,
 }
@@ -254,7 +255,7 @@ impl Default for Admin {
 
 impl Default for Runtime {
     fn default() -> Self {
-        Runtime { shards: 0, memory_mib: 512, shutdown_timeout: Length::from_secs(30) }
+        Runtime { shards: 0, pin_shards: false, memory_mib: 512, shutdown_timeout: Length::from_secs(30) }
     }
 }
 
