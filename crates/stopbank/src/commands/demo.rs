@@ -180,7 +180,7 @@ impl Teller {
                 "phase": script.phase(at), "goodput_rps": goodput, "offered_rps": story.offered(), "edges": edges,
                 "findings": state.findings.get().len(), "commands": commands}))?,
             Format::Text => print::line(&format!(
-                "{:>3} s  goodput {goodput:>4}/s of {:>4}/s  {:<28} {edges} edges, {commands} commands in force  {}",
+                "{:>3} s  goodput {goodput:>4}/s of {:>4}/s  {:<28} {edges} edges, commands in force: {commands}  {}",
                 at.as_secs(),
                 story.offered(),
                 script.phase(at),
