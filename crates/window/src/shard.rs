@@ -425,13 +425,8 @@ impl Shard {
 
     /// What it holds in memory, bytes (capacity, not length).
     pub fn bytes(&self) -> usize {
-        let given_away = self.given_away.as_ref().map_or(0, |open| open.bytes());
-        self.store.bytes()
-            + self.opens.bytes()
-            + given_away
-            + self.held.bytes()
-            + self.shared.bytes()
-            + self.names.bytes()
+        let windows = self.opens.bytes() + self.given_away.as_ref().map_or(0, |open| open.bytes());
+        self.store.bytes() + windows + self.held.bytes() + self.shared.bytes() + self.names.bytes()
     }
 
     /// What it has met.

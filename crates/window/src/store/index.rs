@@ -19,24 +19,8 @@ const CROWDED: usize = 4;
 #[repr(C, align(64))]
 struct Bucket([u32; SLOTS + SLOTS + 2]);
 
-const EMPTY: Bucket = Bucket([
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-    u32::MAX,
-]);
+/// No node has these ids, whatever their tags.
+const EMPTY: Bucket = Bucket([u32::MAX; SLOTS + SLOTS + 2]);
 
 /// Which numbers are remembered, of either pool.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +91,7 @@ impl Bucket {
         eight(&self.0, 0).simd_eq(i32x8::splat(tag.cast_signed())).to_bitmask() & ((1 << SLOTS) - 1)
     }
 
+    /// The node in a slot. (The mask says that there is one, so that nothing is checked.)
     #[inline]
     fn id(&self, slot: u32) -> NodeId {
         NodeId(self.0[SLOTS + (slot as usize & 7)])
@@ -116,7 +101,8 @@ impl Bucket {
     #[inline]
     fn free(&self, remembered: Remembered) -> (Option<usize>, bool) {
         let here = remembered.bits(eight(&self.0, SLOTS)) & ((1 << SLOTS) - 1);
-        let spilled = remembered.bits(eight(&self.0, 8)) >> 6;
+        // The last eight words end with those of the spilled.
+        let spilled = remembered.bits(eight(&self.0, 2 * SLOTS - 6)) >> 6;
         let slot = here.trailing_ones() as usize;
         ((slot < SLOTS).then_some(slot), spilled != 0)
     }
