@@ -1,8 +1,8 @@
 //! The engine's actor: closed windows and notes are pulled, ticks, orders and reports come by mailbox and overtake them.
 //! One step is under way at a time; nothing is told to anyone before its commit is acknowledged.
 
-use crate::actors::CommitStep;
 use crate::actors::commit::Outcome;
+use crate::actors::{CommitStep, Committed};
 use crate::batch::Closed;
 use crate::capacity::ENGINE_MAILBOX;
 use crate::clock::now_ms;
@@ -43,6 +43,13 @@ impl Message for Configured {
     type Result = ();
 }
 
+/// Time for what follows a commit, unless it was done meanwhile.
+struct CatchUp;
+
+impl Message for CatchUp {
+    type Result = ();
+}
+
 /// What the engine's actor needs to start.
 pub(crate) struct EngineSeed {
     pub(crate) mind: Mind,
@@ -58,6 +65,9 @@ pub(crate) struct EngineActor {
     mind: Mind,
     commit: Recipient<CommitStep>,
     waiting: Vec<Waiting>,
+    /// The last commit, while what follows it is still to be done: a snapshot, the picture for readers. An order overtakes
+    /// that; what follows its own commit does for both.
+    behind: Option<Committed>,
     ending: bool,
     /// It has ended, in order or not. A context that is told to stop still serves what is ready in the same turn; a tick
     /// then would commit the positions of a step whose windows the engine has not taken.
@@ -79,7 +89,7 @@ impl EngineActor {
         ctx.add_stream(ReceiverStream::new(closed));
         ctx.add_stream(ReceiverStream::new(notes));
         ctx.run_interval(tick, |actor, ctx| actor.step(ctx, |mind| mind.tick(now_ms())));
-        EngineActor { mind, commit, waiting: Vec::new(), ending: false, over: false, post }
+        EngineActor { mind, commit, waiting: Vec::new(), behind: None, ending: false, over: false, post }
     }
 
     /// Thinks, and sends what came of it to the commit actor. The context waits for the answer: the next step begins
@@ -88,6 +98,16 @@ impl EngineActor {
         if self.over {
             return;
         }
+        self.catch_up();
+        self.step_at_once(ctx, think);
+    }
+
+    /// The same without what should follow the last commit: the engine's state will be another.
+    fn step_at_once(&mut self, ctx: &mut Context<Self>, think: impl FnOnce(&mut Mind) -> Thought) {
+        if self.over {
+            return;
+        }
+        self.behind = None;
         match think(&mut self.mind) {
             Thought::Nothing => self.after(ctx),
             Thought::Draft(draft) => {
@@ -106,10 +126,20 @@ impl EngineActor {
                     let _ = waiting.received.map(|received| self.mind.order_done(received.elapsed()));
                     let _ = waiting.done.map(|done| done.send(()));
                 }
-                self.mind.catch_up(&committed);
+                self.behind = Some(committed);
+                if self.ending {
+                    self.catch_up();
+                }
+                ctx.notify(CatchUp);
                 self.after(ctx);
             }
             Err(why) => self.fail(ctx, &why),
+        }
+    }
+
+    fn catch_up(&mut self) {
+        if let Some(committed) = self.behind.take() {
+            self.mind.catch_up(&committed);
         }
     }
 
@@ -162,7 +192,15 @@ impl Handler<Ordered> for EngineActor {
     fn handle(&mut self, ordered: Ordered, ctx: &mut Context<Self>) {
         let Ordered { order, received, done } = ordered;
         self.waiting.push(Waiting { received: Some(received), done });
-        self.step(ctx, |mind| mind.order(order));
+        self.step_at_once(ctx, |mind| mind.order(order));
+    }
+}
+
+impl Handler<CatchUp> for EngineActor {
+    type Result = ();
+
+    fn handle(&mut self, _: CatchUp, _: &mut Context<Self>) {
+        self.catch_up();
     }
 }
 
