@@ -95,9 +95,6 @@ impl EngineActor {
     /// Thinks, and sends what came of it to the commit actor. The context waits for the answer: the next step begins
     /// after it, and whatever came by mailbox meanwhile goes first.
     fn step(&mut self, ctx: &mut Context<Self>, think: impl FnOnce(&mut Mind) -> Thought) {
-        if self.over {
-            return;
-        }
         self.catch_up();
         self.step_at_once(ctx, think);
     }
@@ -218,5 +215,82 @@ impl Handler<Reports> for EngineActor {
 
     fn handle(&mut self, reports: Reports, ctx: &mut Context<Self>) {
         self.step(ctx, |mind| mind.reports(reports.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mind::{Desk, MindSeed};
+    use crate::state::{Role, State};
+    use engine::Engine;
+    use model::{Mode, OrderKind};
+    use std::sync::Arc;
+    use window::Merger;
+
+    /// Takes its time for each step, and puts it at the next offset.
+    struct Log(i64);
+
+    impl Actor for Log {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<CommitStep> for Log {
+        type Result = ResponseFuture<Outcome>;
+
+        fn handle(&mut self, _: CommitStep, _: &mut Context<Self>) -> ResponseFuture<Outcome> {
+            self.0 += 1;
+            let committed = Committed { issued_ms: 0, journal_at: Some((0, self.0)), took: Duration::ZERO };
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok(committed)
+            })
+        }
+    }
+
+    fn order(number: u64) -> Ordered {
+        let order = Order {
+            id: number.to_string(),
+            by: "kim".into(),
+            note: String::new(),
+            at_ms: number,
+            kind: OrderKind::Disarm,
+        };
+        Ordered { order, received: Instant::now(), done: None }
+    }
+
+    #[test]
+    fn an_order_overtakes_the_snapshot_that_follows_a_commit() {
+        let taken = System::new().block_on(async {
+            let (desk, taken) = Desk::new();
+            let mind = Mind::new(MindSeed {
+                engine: Engine::new(EngineConfig::default()),
+                merger: Merger::new(1),
+                shards: 1,
+                digest_every_windows: 0,
+                snapshot_every_windows: 30,
+                journal_index: 0,
+                wanted: Arc::default(),
+                suspects: Arc::default(),
+                state: Arc::new(State::new("here", Mode::Observe, 1)),
+                desk,
+            });
+            let ((_parts, closed), (_notes, notes), (news, _heard)) =
+                (mpsc::channel(1), mpsc::channel(1), mpsc::channel(8));
+            let (commit, tick) = (Log(0).start().recipient(), Duration::from_secs(3600));
+            let seed = EngineSeed { mind, commit, closed, notes, tick, post: Post::new(1, Role::Engine, &news) };
+            let engine = EngineActor::create(|ctx| EngineActor::begin(seed, ctx));
+            // A snapshot is due after the first commit already; the second order comes while that is under way.
+            let (first, second) = tokio::join!(engine.send(order(1)), engine.send(order(2)));
+            first.and(second).expect("the engine runs");
+            for _ in 0..1000 {
+                if let Ok(taken) = taken.try_recv() {
+                    return taken.journal_at;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            panic!("a snapshot is taken");
+        });
+        assert_eq!(taken, (0, 2), "of the state after both orders");
     }
 }

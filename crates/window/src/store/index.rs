@@ -102,7 +102,7 @@ impl Bucket {
     fn free(&self, remembered: Remembered) -> (Option<usize>, bool) {
         let here = remembered.bits(eight(&self.0, SLOTS)) & ((1 << SLOTS) - 1);
         // The last eight words end with those of the spilled.
-        let spilled = remembered.bits(eight(&self.0, 2 * SLOTS - 6)) >> 6;
+        let spilled = remembered.bits(eight(&self.0, self.0.len() - 8)) >> 6;
         let slot = here.trailing_ones() as usize;
         ((slot < SLOTS).then_some(slot), spilled != 0)
     }
