@@ -238,6 +238,7 @@ impl Shard {
         for tick in (from.0..until.0).map(Tick) {
             self.pass_slice(&mut open, tick);
         }
+        open.settle.look(|id| self.store.is_settled(id));
         self.opens.put_back(number, open);
     }
 
@@ -305,9 +306,8 @@ impl Shard {
         self.pass_slices(number, end);
         let held = self.held.take(number);
         let mut open = self.opens.take_or_new(number);
-        let settle = std::mem::take(&mut open.settle);
         self.ids.clear();
-        self.ids.extend(settle.iter().copied().filter(|id| !self.store.is_settled(*id)));
+        self.ids.extend(open.settle.rest(|id| self.store.is_settled(id)));
         let mut settler = Settler {
             store: &self.store,
             config: &self.config,
@@ -329,7 +329,6 @@ impl Shard {
         }
         held.iter().for_each(|one| settler.settle_deferred(*one));
         settler.follow_rest();
-        open.settle = settle;
         self.counters.folded += open.folded;
         let width_ns = self.config.width_ns;
         let mut part = Part::close((number + 1) * width_ns, width_ns, &mut open, &mut self.shared.pool);

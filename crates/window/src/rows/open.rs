@@ -1,6 +1,8 @@
 //! An open window: its rows, and the spans that are settled when it closes.
 
-use super::{Accumulator, Admission, Due, EdgeAcc, FlowAcc, Pool, RowKey, ServiceAcc, Side, StepAcc, StepKey, Table};
+use super::{
+    Accumulator, Admission, Due, EdgeAcc, FlowAcc, Pool, Remaining, RowKey, ServiceAcc, Side, StepAcc, StepKey, Table,
+};
 use crate::ShardConfig;
 use crate::store::NodeId;
 use hashbrown::HashSet;
@@ -78,7 +80,7 @@ pub(crate) struct Open {
     pub(crate) steps: Table<StepKey, StepAcc>,
     pub(crate) side: Side,
     /// Spans that are settled when the window closes, unless that was done before.
-    pub(crate) settle: Vec<NodeId>,
+    pub(crate) settle: Remaining,
     /// Those with which others can be settled as soon as their slice has passed, by slice.
     pub(crate) due: Due,
     /// Entries of requests that may still have gone on when they were settled.
@@ -97,7 +99,7 @@ impl Open {
             flows: Table::new(),
             steps: Table::new(),
             side: Side::new(),
-            settle: Vec::new(),
+            settle: Remaining::default(),
             unfollowed: Vec::new(),
             due: Due::new(),
             routes: HashSet::with_hasher(super::table::Plain),
@@ -186,9 +188,7 @@ impl Open {
         self.steps.clear();
         self.side.clear();
         self.unfollowed.clear();
-        let keep = self.settle.len() * 2;
         self.settle.clear();
-        self.settle.shrink_to(keep);
         self.due.clear();
         self.routes.clear();
         (self.spans, self.late, self.folded) = (0, 0, 0);
@@ -205,7 +205,8 @@ impl Open {
             + self.steps.bytes()
             + lists
             + self.due.bytes()
-            + (self.settle.capacity() + self.unfollowed.capacity()) * std::mem::size_of::<NodeId>()
+            + self.settle.bytes()
+            + self.unfollowed.capacity() * std::mem::size_of::<NodeId>()
             + self.routes.capacity() * (std::mem::size_of::<Route>() + 1)
     }
 }
