@@ -7,6 +7,7 @@ use kafka::{
     Positions, Properties, Sink, SinkConfig, SinkError, Source, SourceConfig, SourceEvent, Start, Step, Tail,
     TailConfig, TopicPartition, Topics, Writer, WriterConfig, check,
 };
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -73,6 +74,26 @@ fn every_record_of_every_topic_and_partition_comes_once_and_the_end_is_seen() {
     assert_eq!((source.lag(), source.partitions().len(), source.topic(1)), (0, 5, "two"));
     let second = source.partitions().into_iter().find(|state| state.partition == TopicPartition::new("two", 1));
     assert!(second.is_some_and(|state| state.topic_index == 1 && state.at_end && state.end_offset.is_some()));
+}
+
+#[test]
+fn a_poll_that_breaks_off_goes_on_at_the_next_record() {
+    let broker = embedded(&[("in", 1)]);
+    let connection = broker.connection();
+    write(&connection, "in", 0..100);
+    let mut source = Source::connect(&source_config(&connection, &["in"])).expect("the broker answers");
+    let (mut offsets, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+    while offsets.len() < 100 && Instant::now() < deadline {
+        let before = offsets.len();
+        let mut each = |record: kafka::RecordRef<'_>| {
+            offsets.push(record.offset);
+            if record.offset % 10 == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let polled = source.poll_while(Duration::from_millis(50), 1_000, &mut each).expect("the source goes on");
+        assert_eq!(polled.records, offsets.len() - before);
+        assert!(offsets[before..].iter().rev().skip(1).all(|offset| offset % 10 != 3), "{:?}", &offsets[before..]);
+    }
+    assert_eq!(offsets, (0..100).collect::<Vec<i64>>());
 }
 
 #[test]

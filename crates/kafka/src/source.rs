@@ -18,6 +18,7 @@ use partitions::{Partitions, Stall};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// A consumer of all partitions of its topics. It belongs to one thread, which must go on polling also while everything
@@ -72,6 +73,22 @@ impl Source {
         records_max: usize,
         each: &mut dyn FnMut(RecordRef<'_>),
     ) -> Result<Polled, Error> {
+        self.poll_while(timeout, records_max, &mut |record| {
+            each(record);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The same until `each` breaks off: the record after that is the next poll's first.
+    ///
+    /// # Errors
+    /// As [`Source::poll`].
+    pub fn poll_while(
+        &mut self,
+        timeout: Duration,
+        records_max: usize,
+        each: &mut dyn FnMut(RecordRef<'_>) -> ControlFlow<()>,
+    ) -> Result<Polled, Error> {
         let mut polled = Polled::default();
         let mut wait = timeout;
         while polled.records < records_max {
@@ -86,7 +103,10 @@ impl Source {
                     polled.bytes += payload.len();
                     let timestamp_ms = message.timestamp().to_millis();
                     let key = message.key();
-                    each(RecordRef { topic, topic_index, partition, offset, timestamp_ms, key, payload });
+                    let record = RecordRef { topic, topic_index, partition, offset, timestamp_ms, key, payload };
+                    if each(record).is_break() {
+                        break;
+                    }
                     wait = Duration::ZERO;
                 }
                 Some(Err(error)) => {

@@ -160,6 +160,11 @@ impl Intake {
         self.watermarks.low_ns().unwrap_or(0)
     }
 
+    /// May a window close by what was taken? What comes after it can wait until that is told.
+    pub(crate) fn closes(&mut self) -> bool {
+        self.watermarks.may_close(self.closed_ns + self.width_ns)
+    }
+
     /// The mark that closes every window that may close now, if there is one more than before.
     pub(crate) fn mark(&mut self, polled_at: Instant) -> Option<Arc<Mark>> {
         let low_ns = self.watermarks.low_ns()?;

@@ -6,6 +6,8 @@ mod intake;
 mod outbox;
 mod sampling;
 mod silence;
+#[cfg(test)]
+mod tests;
 pub(crate) mod witness;
 
 use crate::batch::Batch;
@@ -23,6 +25,7 @@ use kafka::{PartitionState, Positions, SourceConfig, SourceEvent, Start};
 use outbox::{Flow, Outbox};
 use silence::{Change, Silence};
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -154,20 +157,22 @@ impl SourceThread {
             Flow::Clear => POLL_WAIT,
             _ => Duration::from_millis(2),
         };
-        let careful = self.suspects.careful();
+        let (careful, may_close) = (self.suspects.careful(), self.read_again());
         let (intake, silence, mut most, mut origin) = (&mut self.intake, &mut self.silence, 0, None);
         let (mut awake, mut polled_at) = (Vec::new(), None);
         // A poll may bring far more spans than the last one said: what is fetched ahead bounds it.
         let records_max = (2 * SPANS_PER_BATCH / self.spans_per_record).clamp(1, RECORDS_PER_POLL);
         let records_max = if careful { 1 } else { records_max };
         let now = now_ms();
-        let polled = self.source.poll(wait, records_max, &mut |record| {
-            // Before any of the poll is decoded: the first may be the record that closes a window.
-            polled_at.get_or_insert_with(Instant::now);
+        let polled = self.source.poll_while(wait, records_max, &mut |record| {
+            // Before it is decoded: the one that closes a window is the poll's last.
+            polled_at = Some(Instant::now());
             let partition = PartitionId { topic: record.topic_index, partition: record.partition };
             awake.extend(silence.heard(partition, now));
             origin = Some((partition, record.offset));
             most = intake.take(&record, now).max(most);
+            // Spans that come after the record that closes a window go to the shards after its mark.
+            if may_close && intake.closes() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         let polled = polled.map_err(|error| error.to_string())?;
         if polled.records > 0 {

@@ -67,6 +67,8 @@ pub struct Watermarks {
     /// Sorted by id; few, and a finger on the last one used.
     partitions: Vec<(PartitionId, Partition)>,
     finger: usize,
+    /// The partition that held a window back when that was last asked.
+    holder: usize,
     low_ns: Option<u64>,
     changes: Vec<GraceChange>,
 }
@@ -75,7 +77,7 @@ impl Watermarks {
     /// Without partitions.
     pub fn new(grace: Grace, config: WatermarkConfig) -> Watermarks {
         let config = WatermarkConfig { width_ns: Tick::even_ns(config.width_ns), ..config };
-        Watermarks { grace, config, partitions: Vec::new(), finger: 0, low_ns: None, changes: Vec::new() }
+        Watermarks { grace, config, partitions: Vec::new(), finger: 0, holder: 0, low_ns: None, changes: Vec::new() }
     }
 
     /// A span that ended at `end_ns` was read from `partition`; `exporter` names who sent it (its instance, or its
@@ -132,6 +134,24 @@ impl Watermarks {
             Some(Some(low_ns)) => self.low_ns = Some(self.low_ns.map_or(low_ns, |before| before.max(low_ns))),
         }
         self.low_ns
+    }
+
+    /// May what ends at `end_ns` close, that is: has [`Watermarks::low_ns`] come so far? Cheap enough to be asked for each record,
+    /// also with thousands of partitions, because whoever held it back last is asked first.
+    pub fn may_close(&mut self, end_ns: u64) -> bool {
+        let holds = |(_, known): &(PartitionId, Partition)| {
+            !known.idle && known.watermark_ns().is_none_or(|watermark_ns| watermark_ns < end_ns)
+        };
+        if self.partitions.get(self.holder).is_some_and(holds) {
+            return false;
+        }
+        match self.partitions.iter().position(holds) {
+            Some(holder) => {
+                self.holder = holder;
+                false
+            }
+            None => self.low_ns().is_some_and(|low_ns| low_ns >= end_ns),
+        }
     }
 
     /// The partition has been read to its end and nothing came for a while: it no longer holds windows back.

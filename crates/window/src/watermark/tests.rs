@@ -67,6 +67,29 @@ fn the_watermark_never_falls_when_a_partition_is_assigned() {
 }
 
 /// Late within its window: the watermark stands in the slice that begins there.
+#[test]
+fn a_window_may_close_when_the_watermark_has_come_so_far() {
+    let (mut marks, mut dice, mut closed) = (fixed(0), 1u64, 0);
+    for step in 0..20_000 {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (partition, what) = ((dice >> 60) as i32 % 5, dice >> 40 & 63);
+        match what {
+            0 => marks.idle(p(partition)),
+            1 => marks.active(p(partition)),
+            2 => marks.assigned(p(partition)),
+            3 => marks.revoked(p(partition)),
+            _ => drop(at(&mut marks, partition, step + (dice >> 50 & 7), None)),
+        }
+        let end_ns = (low_ms(&mut marks.clone()).unwrap_or(0) + BASE_MS as i64 + (dice >> 30 & 1) as i64) as u64 * MS;
+        let before_ns = marks.low_ns.unwrap_or(0);
+        let (may_close, low_ns) = (marks.may_close(end_ns), marks.clone().low_ns().unwrap_or(0));
+        // Nobody asks again for what may have been closed already.
+        assert!(end_ns <= before_ns || may_close == (low_ns >= end_ns), "{step}: {end_ns} {low_ns} {marks:?}");
+        closed += u64::from(may_close);
+    }
+    assert!(closed > 1_000, "{closed}");
+}
+
 fn slow(slice_ms: u64) -> Admit {
     Admit::Slow { watermark_ns: (BASE_MS + 10_000 + slice_ms) * MS }
 }
