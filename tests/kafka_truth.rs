@@ -147,6 +147,30 @@ fn positions_and_notes_are_committed_with_the_step_and_a_source_starts_there() {
 }
 
 #[test]
+fn a_step_right_behind_another_does_not_wait_for_a_tenth_of_a_second() {
+    let broker = broker!();
+    let topic = create(broker, "close", 1);
+    let mut sink = Sink::connect(&sink_config(broker, &topic)).expect("answers");
+    let mut took = [Vec::new(), Vec::new()];
+    for offset in 0..40 {
+        let position = Position { offset, note: String::new() };
+        let positions = Positions::from([(TopicPartition::new(&topic, 0), position)]);
+        for took in &mut took {
+            let began = Instant::now();
+            sink.commit(&Step { positions: positions.clone(), ..step(&topic, &["x"]) }).expect("committed");
+            took.push(began.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let [alone, behind] = took.map(|mut took| {
+        took.sort_unstable();
+        took[took.len() / 2]
+    });
+    // While the broker still settles the step before it refuses the next one; the client's default is to ask again after 100 ms.
+    assert!(behind < alone + Duration::from_millis(60), "{behind:?} right behind another, {alone:?} alone");
+}
+
+#[test]
 fn the_end_is_seen_although_markers_of_transactions_stand_behind_the_last_record() {
     let broker = broker!();
     let topic = create(broker, "markers", 1);

@@ -51,6 +51,12 @@ impl Sink {
             // A step is committed at once: nothing is gained by waiting for more of it.
             ("linger.ms", "0".to_owned()),
             ("message.timeout.ms", config.timeout_ms.to_string()),
+            // For a few milliseconds after a commit the broker still writes its marks, and refuses the next transaction until
+            // that is done: the default of 100 makes every step that follows closely, an order too, wait for so long. The pause
+            // doubles each time, so a broker that is gone is not asked much more often.
+            ("retry.backoff.ms", "2".to_owned()),
+            // Would follow the former otherwise.
+            ("topic.metadata.refresh.fast.interval.ms", "100".to_owned()),
         ];
         if config.delivery == Delivery::Transactional {
             defaults.push(("transactional.id", config.transactional_id.clone()));
