@@ -16,8 +16,9 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn of(input: &Input, digest: Option<[u8; 32]>) -> Result<Entry, postcard::Error> {
-        Ok(Entry { kind: kind(input), input: postcard::to_stdvec(input)?, digest })
+    /// `bytes` are expected: windows are long, and a list that grows is copied again and again.
+    pub(crate) fn of(input: &Input, digest: Option<[u8; 32]>, bytes: usize) -> Result<Entry, postcard::Error> {
+        Ok(Entry { kind: kind(input), input: postcard::to_extend(input, Vec::with_capacity(bytes))?, digest })
     }
 
     /// The input again.
@@ -71,7 +72,7 @@ mod tests {
             Input::Measured(vec![model::WitnessRow { calls: 3, ..model::WitnessRow::default() }]),
         ];
         for input in inputs {
-            let entry = Entry::of(&input, None).expect("inputs are plain data");
+            let entry = Entry::of(&input, None, 0).expect("inputs are plain data");
             assert_eq!(Entry::decode(&entry.input).expect("what was written"), input);
         }
     }

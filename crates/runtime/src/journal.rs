@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn tick() -> Vec<u8> {
-        Entry::of(&Input::Tick { now_ms: 300 }, None).expect("plain data").input
+        Entry::of(&Input::Tick { now_ms: 300 }, None, 0).expect("plain data").input
     }
 
     #[test]

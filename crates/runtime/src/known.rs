@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn entry(index: u64, input: &Input, digest: String) -> Whole {
-        let bytes = Entry::of(input, None).expect("plain data").input;
+        let bytes = Entry::of(input, None, 0).expect("plain data").input;
         let header = JournalHeader { index, digest, ..JournalHeader::default() };
         Whole { at: (0, index as i64 * 2), header, bytes }
     }

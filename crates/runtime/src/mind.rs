@@ -77,6 +77,8 @@ pub(crate) struct Mind {
     held_since: Option<Instant>,
     under_way: UnderWay,
     windows: u64,
+    /// How long the last window's journal entry was, bytes.
+    window_bytes: usize,
     now_ms: u64,
     standing: BTreeMap<(Target, Knob), Standing>,
     published: Option<Instant>,
@@ -102,6 +104,7 @@ impl Mind {
             held_since: None,
             under_way: UnderWay::default(),
             windows: 0,
+            window_bytes: 0,
             now_ms: 0,
             standing: BTreeMap::new(),
             published: None,
@@ -201,7 +204,12 @@ impl Mind {
 
     fn apply(&mut self, input: &Input) -> Result<(), String> {
         let digest = self.digest_due(input).then(|| self.seed.engine.digest());
-        let entry = Entry::of(input, digest).map_err(|error| format!("an input cannot be journalled: {error}"))?;
+        let bytes = if matches!(input, Input::Window(_)) { self.window_bytes } else { 0 };
+        let entry = Entry::of(input, digest, bytes + bytes / 8);
+        let entry = entry.map_err(|error| format!("an input cannot be journalled: {error}"))?;
+        if entry.kind == "window" {
+            self.window_bytes = entry.input.len();
+        }
         let suspects = &self.seed.suspects;
         if suspects.any() && suspects.condemned(&name(input, &entry)) {
             self.put_aside(entry);
