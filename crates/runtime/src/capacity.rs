@@ -5,9 +5,9 @@ use std::time::Duration;
 /// Records that one poll of the source hands over at most.
 pub(crate) const RECORDS_PER_POLL: usize = 256;
 /// Payload bytes after which a poll's spans are handed to the shards before it goes on.
-pub(crate) const SPANS_PER_BATCH: usize = 16_384;
+pub(crate) const SPANS_PER_BATCH: usize = 8_192;
 /// Batches under way to one shard.
-pub(crate) const BATCHES_PER_SHARD: usize = 4;
+pub(crate) const BATCHES_PER_SHARD: usize = 2;
 /// Closed parts under way from one shard to the engine.
 pub(crate) const PARTS_PER_SHARD: usize = 4;
 /// Notes (idleness, grace, assignment) under way from the source to the engine.
@@ -39,8 +39,9 @@ pub(crate) const SERIES_MAX: usize = 10_000;
 
 /// How long a poll waits for the first record.
 pub(crate) const POLL_WAIT: Duration = Duration::from_millis(20);
-/// A journal entry without effects waits at most this long for company.
-pub(crate) const ENTRIES_HELD_FOR: Duration = Duration::from_millis(1000);
+/// A journal entry without effects waits at most this long for company: a window comes every second, and one that is a little
+/// late shall not find a transaction under way that holds nothing but ticks.
+pub(crate) const ENTRIES_HELD_FOR: Duration = Duration::from_millis(1500);
 /// How often the overseer looks at signals and health.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often the graph is published for readers.
