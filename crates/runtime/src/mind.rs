@@ -73,6 +73,8 @@ pub(crate) struct Mind {
     seed: MindSeed,
     closed_ns: Vec<u64>,
     marks: VecDeque<Arc<Mark>>,
+    /// What was taken, not yet counted and freed.
+    spent: Vec<Input>,
     held: Draft,
     held_since: Option<Instant>,
     under_way: UnderWay,
@@ -100,6 +102,7 @@ impl Mind {
             seed,
             closed_ns,
             marks: VecDeque::new(),
+            spent: Vec::new(),
             held: Draft::default(),
             held_since: None,
             under_way: UnderWay::default(),
@@ -134,9 +137,6 @@ impl Mind {
             Err(panicked) => return self.broken(&panicked),
         };
         self.under_way.window_end_ms = windows.last().map(|window| window.end_ns / 1_000_000);
-        for window in &windows {
-            self.count(window);
-        }
         let by_all_ns = self.closed_ns.iter().copied().min().unwrap_or(0);
         let mut complete = None;
         while self.marks.front().is_some_and(|mark| mark.closed_ns <= by_all_ns) {
@@ -188,10 +188,20 @@ impl Mind {
             if let Err(why) = self.apply(&input) {
                 return Thought::Broken(why);
             }
+            self.spent.push(input);
         }
         let worth = !self.held.effects.is_empty() || !self.held.positions.is_empty() || !self.held.aside.is_empty();
         let old = self.held_since.is_some_and(|since| since.elapsed() >= ENTRIES_HELD_FOR);
         if worth || old || self.held.entries.len() >= ENTRIES_HELD { self.draft() } else { Thought::Nothing }
+    }
+
+    /// Counts and frees the windows that were taken: each is many thousand lists, and nobody should wait for that.
+    pub(crate) fn clear_away(&mut self) {
+        for input in std::mem::take(&mut self.spent) {
+            if let Input::Window(window) = &input {
+                self.count(window);
+            }
+        }
     }
 
     /// Everything that is still held.

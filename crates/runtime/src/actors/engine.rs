@@ -113,6 +113,8 @@ impl EngineActor {
             }
             Thought::Broken(why) => self.fail(ctx, &why),
         }
+        // While the commit is under way.
+        self.mind.clear_away();
     }
 
     fn answered(&mut self, answer: Result<Outcome, MailboxError>, ctx: &mut Context<Self>) {
