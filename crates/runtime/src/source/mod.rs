@@ -140,6 +140,9 @@ impl SourceThread {
 
     /// Until it is stopped, or asked to drain.
     fn turns(&mut self) -> Result<Option<Drain>, String> {
+        // Which partitions there are, before any of their records: a window may not close by the first of them alone.
+        let polled = self.source.poll(Duration::ZERO, 0, &mut |_| {}).map_err(|error| error.to_string())?;
+        polled.events.into_iter().for_each(|event| self.happened(event));
         while !self.stop.load(Ordering::Relaxed) {
             self.state.progress.source_came_round();
             match self.signals.wanted() {
